@@ -1,0 +1,60 @@
+"""``python -m rsutils doctor`` and ``python -m rsutils course``."""
+
+import argparse
+import os
+import sys
+
+from rsutils import settings
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print what is installed and what is missing; exit code 1 where something needed is."""
+    from rsutils.course.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(finding)
+    return int(any(not finding.ok and finding.needed for finding in findings))
+
+
+def course(arguments: argparse.Namespace) -> int:
+    """Run lessons through papermill; exit code 1 where one failed, 2 where the call is wrong."""
+    from rsutils.course.lessons import find_lessons
+    from rsutils.course.runner import run_course, summary
+
+    try:
+        parameters: dict[str, object] = {"PROFILE": settings.profile(arguments.profile)}
+        lessons = find_lessons(arguments.lessons)
+        if arguments.dataset:
+            from rsutils.data import require_known
+
+            parameters["DATASET"] = require_known(arguments.dataset)
+        if arguments.seed:
+            parameters["SEED"] = int(arguments.seed)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    outcomes = run_course(lessons, parameters)
+    print("\n" + summary(outcomes))
+    return int(any(outcome.failure for outcome in outcomes))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Read the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m rsutils", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="what is installed and what is missing").set_defaults(
+        run=doctor
+    )
+    runs = commands.add_parser("course", help="run the lessons in order")
+    runs.add_argument("lessons", nargs="*", help="numbers or names; all where none is given")
+    runs.add_argument("--dataset", default=os.environ.get("DATASET"), help="demo, ml-100k, ...")
+    runs.add_argument("--profile", default=os.environ.get("PROFILE"), help="quick or full")
+    runs.add_argument("--seed", default=os.environ.get("SEED"), help="a whole number")
+    runs.set_defaults(run=course)
+    arguments = parser.parse_args(argv)
+    return arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""Checks of the exercises: *not tried yet*, a hint, or *right*; never an exception.
+
+``check.lesson_01.hit_rate(my_function)`` shows a verdict in the notebook.
+"""
+
+from rsutils.course.check import lesson_00, lesson_01, lesson_02
+from rsutils.course.check.verdict import CHECKS, Check, Verdict
+
+__all__ = ["CHECKS", "Check", "Verdict", "lesson_00", "lesson_01", "lesson_02"]
