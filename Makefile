@@ -4,10 +4,13 @@ VENV := $(or $(RSUTILS_VENV),.venv)
 RUN := $(VENV)/bin/python
 LESSONS ?=
 WORKERS ?= 2
+ifneq ($(RSUTILS_DATA),)
+override RSUTILS_DATA := $(abspath $(RSUTILS_DATA))
+endif
 export PROFILE DATASET SEED RSUTILS_DATA RSUTILS_CACHE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup horovod course test lab bench lint notebooks lock demo-world clean
+.PHONY: help setup horovod course test lab bench lint notebooks readme lock demo-world clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +40,9 @@ lint: setup  ## format and lint, notebooks too
 
 notebooks: setup  ## run the lessons and commit-ready outputs into notebooks/ itself
 	@$(RUN) tools/refresh_notebooks.py $(LESSONS)
+
+readme: setup  ## renew README's tables and, from build/ledger.jsonl, its picture
+	@$(RUN) tools/refresh_readme.py --picture
 
 lock: setup  ## resolve requirements/*.txt anew from pyproject.toml
 	@$(RUN) tools/lock.py

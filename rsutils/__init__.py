@@ -5,6 +5,9 @@ The rooms, in the order in which data walks through them: ``settings``, ``data``
 """
 
 from rsutils import settings
+from rsutils.quiet import hush_tensorflow
+
+hush_tensorflow()
 
 __all__ = ["settings"]
 __version__ = "0.1.0"

@@ -26,11 +26,13 @@ def course(arguments: argparse.Namespace) -> int:
         parameters: dict[str, object] = {"PROFILE": settings.profile(arguments.profile)}
         lessons = find_lessons(arguments.lessons)
         if arguments.dataset:
-            from rsutils.data import require_known
+            from rsutils.data.catalogue import find
 
-            parameters["DATASET"] = require_known(arguments.dataset)
+            parameters["DATASET"] = find(arguments.dataset).name
         if arguments.seed:
             parameters["SEED"] = int(arguments.seed)
+        if home := settings.data_home():
+            os.environ["RSUTILS_DATA"] = str(home)  # kernels run in another folder
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

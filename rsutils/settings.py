@@ -39,7 +39,7 @@ def profile(value: str | None = None) -> str:
 def data_home() -> Path | None:
     """The folder of data sets that ``$RSUTILS_DATA`` names, or None where it is not set."""
     value = os.environ.get("RSUTILS_DATA")
-    return Path(value).expanduser() if value else None
+    return Path(value).expanduser().absolute() if value else None
 
 
 def cache_home() -> Path:

@@ -5,13 +5,14 @@ than tags, execution times, and progress bars. Anything else on standard error s
 a learner would see it as noise.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 
-from rsutils.course.lessons import Lesson, find_lessons
+from rsutils.course.lessons import NOTEBOOKS, Lesson, find_lessons
 from rsutils.course.runner import run_lesson
 
 KEPT_METADATA = ("tags", "jupyter")
@@ -45,6 +46,14 @@ def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def note_time(lesson: Lesson, seconds: float) -> None:
+    """Keep the measured seconds beside the notebooks; README shows them."""
+    path = NOTEBOOKS / "times.json"
+    times = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    times[lesson.name] = round(seconds)
+    path.write_text(json.dumps(dict(sorted(times.items())), indent=2) + "\n", encoding="utf-8")
+
+
 def refresh(lesson: Lesson) -> None:
     """Execute one lesson and replace its file."""
     with tempfile.TemporaryDirectory() as name:
@@ -53,6 +62,7 @@ def refresh(lesson: Lesson) -> None:
             raise SystemExit(f"{lesson.name}: {outcome.failure}")
         executed = nbformat.read(Path(name) / lesson.path.name, as_version=4)
     nbformat.write(normalised(executed), lesson.path)
+    note_time(lesson, outcome.seconds)
     print(f"{lesson.name}: {outcome.seconds:.0f} s")
 
 

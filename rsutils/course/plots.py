@@ -1,0 +1,126 @@
+"""Pictures that several lessons draw, in one style that also works without colour vision."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#7f7f7f"
+STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PURPLE, GREY]),
+    "axes.titlelocation": "left",
+    "figure.dpi": 90,
+    "figure.figsize": (7, 3.6),
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "legend.frameon": False,
+    "savefig.bbox": "tight",
+}
+
+
+def use_style() -> None:
+    """Draw everything that follows in the course's style."""
+    plt.rcParams.update(STYLE)
+
+
+def intervals(
+    results: Mapping[str, tuple[float, float, float]], label: str, axes: Axes | None = None
+) -> Axes:
+    """A dot with its interval for each system, the best on top.
+
+    Args:
+        results: ``{system: (mean, low, high)}``.
+        label: what the axis measures.
+        axes: where to draw; a new figure where None is given.
+
+    Raises:
+        ValueError: there is nothing to draw.
+
+    Example:
+        >>> axes = intervals({"ease": (0.3, 0.28, 0.32), "popularity": (0.1, 0.09, 0.11)}, "hr@10")
+        >>> [text.get_text() for text in axes.get_yticklabels()]
+        ['popularity', 'ease']
+    """
+    if not results:
+        raise ValueError("There are no results to draw; expected {system: (mean, low, high)}.")
+    ordered = dict(sorted(results.items(), key=lambda pair: pair[1][0]))
+    mean, low, high = np.array(list(ordered.values())).T
+    if axes is None:
+        axes = plt.subplots(figsize=(7, 0.8 + 0.42 * len(ordered)))[1]
+    places = np.arange(len(ordered))
+    axes.errorbar(mean, places, xerr=[mean - low, high - mean], fmt="o", capsize=4, color=BLUE)
+    for place, value, edge in zip(places, mean, high, strict=True):
+        axes.annotate(
+            f"{value:.3f}", (edge, place), (6, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(places, list(ordered))
+    axes.set_ylim(-0.6, len(ordered) - 0.4)
+    axes.set_xlim(0, high.max() * 1.15)
+    axes.set_xlabel(label)
+    return axes
+
+
+def long_tail(counts: np.ndarray, axes: Axes | None = None) -> Axes:
+    """Interactions an item, most popular first, and the share that the top tenth takes.
+
+    Args:
+        counts: (n_items,) interactions of each item.
+        axes: where to draw; a new figure where None is given.
+
+    Example:
+        >>> long_tail(np.array([5, 1, 4])).get_ylabel()
+        'interactions'
+    """
+    ordered = np.sort(counts)[::-1]
+    top = max(1, len(ordered) // 10)
+    share = ordered[:top].sum() / max(1, ordered.sum())
+    axes = plt.subplots()[1] if axes is None else axes
+    axes.plot(np.arange(1, len(ordered) + 1), ordered, color=BLUE)
+    axes.fill_between(np.arange(1, top + 1), ordered[:top], color=ORANGE, alpha=0.35, linewidth=0)
+    axes.annotate(
+        f"the top tenth of the items\ntakes {share:.0%} of the interactions",
+        (top, ordered[top - 1]),
+        (25, 25),
+        textcoords="offset points",
+        color=ORANGE,
+        arrowprops={"arrowstyle": "-", "color": ORANGE},
+    )
+    axes.set(xlabel="items, most popular first", ylabel="interactions", ylim=(0, None))
+    return axes
+
+
+def quality_against_cost(
+    rows: pd.DataFrame, quality: str, cost: str, label: str, axes: Axes | None = None
+) -> Axes:
+    """Each system as a point: quality upwards, cost to the right on a logarithmic scale.
+
+    Args:
+        rows: columns ``system``, ``quality`` and ``cost``.
+        quality: name of the quality column; larger is better.
+        cost: name of the cost column; smaller is better, above 0.
+        label: what the cost axis measures, with its unit.
+        axes: where to draw; a new figure where None is given.
+
+    Raises:
+        KeyError: a column is missing.
+
+    Example:
+        >>> rows = pd.DataFrame({"system": ["a"], "ndcg@10": [0.2], "bytes": [1000.0]})
+        >>> quality_against_cost(rows, "ndcg@10", "bytes", "bytes on disk").get_xscale()
+        'log'
+    """
+    axes = plt.subplots()[1] if axes is None else axes
+    axes.scatter(rows[cost], rows[quality], color=BLUE, zorder=3)
+    for row in rows.to_dict("records"):
+        axes.annotate(
+            row["system"], (row[cost], row[quality]), (7, 5), textcoords="offset points"
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.2)
+    axes.set(xlabel=label, ylabel=quality)
+    axes.grid(alpha=0.25)
+    return axes

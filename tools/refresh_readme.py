@@ -1,0 +1,82 @@
+"""Renew what README.md shows of measured results: tables between markers, and the headline picture.
+
+The tables come from committed measurements: ``notebooks/times.json`` (written with the notebooks'
+outputs) and ``benchmarks/results/*.jsonl``. With ``--picture`` the headline is drawn anew from the
+ledger of the last ``make course``.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from rsutils import settings
+from rsutils.course.lessons import NOTEBOOKS, find_lessons
+
+README = settings.REPOSITORY / "README.md"
+RESULTS = settings.REPOSITORY / "benchmarks" / "results"
+HEADLINE = NOTEBOOKS / "headline.png"
+METRICS = ("hr@10", "ndcg@10")
+
+
+def lesson_table() -> str:
+    """A row a lesson: its promise and its measured seconds."""
+    times = json.loads((NOTEBOOKS / "times.json").read_text(encoding="utf-8"))
+    rows = ["| lesson | what it does | seconds |", "|---|---|---|"]
+    for lesson in find_lessons():
+        first = lesson.read().cells[0].source
+        title = first.splitlines()[0].removeprefix("# ")
+        promise = re.search(r"^\*([^*].*)\*$", first, re.MULTILINE).group(1)
+        rows.append(f"| [{title}](notebooks/{lesson.path.name}) | {promise} | {times[lesson.name]} |")
+    return "\n".join(rows)
+
+
+def result_table(path: Path) -> str:
+    """A row a system: quality, what was published, seconds, memory."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    shown = ["| system | HR@10 | NDCG@10 | published | seconds | peak MB |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        published = row.get("published") or {}
+        cited = " / ".join(f"{published[name]:.4f}" for name in METRICS if name in published)
+        quality = " | ".join(f"{row[name]:.4f}" for name in METRICS)
+        shown.append(
+            f"| {row['system']} | {quality} | {cited} | {row['seconds']:.1f} | {row['peak_mb']:.0f} |"
+        )
+    return "\n".join(shown)
+
+
+def renewed(text: str) -> str:
+    """README with every generated block replaced."""
+    blocks = {"lessons": lesson_table()}
+    blocks |= {path.stem: result_table(path) for path in sorted(RESULTS.glob("*.jsonl"))}
+    for name, table in blocks.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text, found = re.subn(pattern, lambda m, t=table: m[1] + t + "\n" + m[2], text, flags=re.S)
+        if found != 1:
+            raise SystemExit(f"README.md has {found} blocks <!-- {name} -->; expected 1")
+    return text
+
+
+def draw_headline() -> None:
+    """Quality against training seconds of lesson 02's models, from the ledger."""
+    from rsutils.course import plots
+    from rsutils.measure import ledger
+
+    rows = ledger.table()
+    rows = rows[(rows.lesson == "02") & (rows.dataset == "demo")]
+    plots.use_style()
+    axes = plots.quality_against_cost(
+        pd.DataFrame(rows), "ndcg@10", "train_seconds", "seconds to train, 2 cores"
+    )
+    axes.set_ylabel("NDCG@10, all items ranked")
+    axes.figure.savefig(HEADLINE, dpi=110, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--picture", action="store_true", help="draw the headline picture, too")
+    if parser.parse_args().picture:
+        draw_headline()
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
