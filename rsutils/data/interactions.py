@@ -1,5 +1,6 @@
 """The one table that every lesson passes around."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -78,6 +79,19 @@ class Interactions:
             n_users=int(user.max(initial=-1)) + 1 if n_users is None else n_users,
             n_items=int(item.max(initial=-1)) + 1 if n_items is None else n_items,
         )
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Interactions]") -> Self:
+        """The rows of several parts of one data set, one part after the other.
+
+        Raises:
+            ValueError: there is no part, or the parts differ in their numbers of users or items.
+        """
+        sizes = {(part.n_users, part.n_items) for part in parts}
+        if len(sizes) != 1:
+            raise ValueError(f"The parts have sizes {sorted(sizes)}; expected parts of one table.")
+        columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS}
+        return replace(parts[0], **columns)
 
     def __len__(self) -> int:
         return len(self.user)

@@ -1,0 +1,26 @@
+"""Interactions and what is done to them before a model sees them: load, split, sample.
+
+``load(name)`` gives a ``Dataset`` (or, for Frappe, a ``FieldDataset``) of the catalogue that
+``describe()`` lists; ``leave_last_out``, ``by_time`` and ``random_split`` cut its interactions.
+"""
+
+from rsutils.data.catalogue import describe
+from rsutils.data.dataset import Dataset, FieldDataset, FieldRows, Split
+from rsutils.data.interactions import Interactions
+from rsutils.data.loading import load
+from rsutils.data.negatives import sample_negatives
+from rsutils.data.splits import by_time, leave_last_out, random_split
+
+__all__ = [
+    "Dataset",
+    "FieldDataset",
+    "FieldRows",
+    "Interactions",
+    "Split",
+    "by_time",
+    "describe",
+    "leave_last_out",
+    "load",
+    "random_split",
+    "sample_negatives",
+]
