@@ -1,0 +1,22 @@
+"""What things cost: time, bytes, memory, and the ledger that keeps the figures."""
+
+from rsutils.measure import ledger
+from rsutils.measure.environment import versions
+from rsutils.measure.ledger import Ledger
+from rsutils.measure.memory import Memory, peak_memory
+from rsutils.measure.size import bytes_on_disk, zipped_bytes
+from rsutils.measure.speed import Latency, Throughput, latency, throughput
+
+__all__ = [
+    "Latency",
+    "Ledger",
+    "Memory",
+    "Throughput",
+    "bytes_on_disk",
+    "latency",
+    "ledger",
+    "peak_memory",
+    "throughput",
+    "versions",
+    "zipped_bytes",
+]
