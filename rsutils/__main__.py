@@ -6,6 +6,9 @@ import sys
 
 from rsutils import settings
 
+FULL_DATASET = "ml-1m"
+"""What the full profile runs on where no data set is named."""
+
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Print what is installed and what is missing; exit code 1 where something needed is."""
@@ -20,15 +23,15 @@ def doctor(arguments: argparse.Namespace) -> int:
 def course(arguments: argparse.Namespace) -> int:
     """Run lessons through papermill; exit code 1 where one failed, 2 where the call is wrong."""
     from rsutils.course.lessons import find_lessons
+    from rsutils.data.catalogue import find
     from rsutils.course.runner import run_course, summary
 
     try:
         parameters: dict[str, object] = {"PROFILE": settings.profile(arguments.profile)}
         lessons = find_lessons(arguments.lessons)
-        if arguments.dataset:
-            from rsutils.data.catalogue import find
-
-            parameters["DATASET"] = find(arguments.dataset).name
+        dataset = arguments.dataset or FULL_DATASET * (parameters["PROFILE"] == "full")
+        if dataset:
+            parameters["DATASET"] = find(dataset).name
         if arguments.seed:
             parameters["SEED"] = int(arguments.seed)
         if home := settings.data_home():

@@ -10,6 +10,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import logging
 import os
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from types import ModuleType
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow what native code writes to standard error, and Python prints; show it on an error.
+    """Swallow native messages on standard error, prints and INFO logs; show them on an error.
 
     Example:
         >>> with quiet():
@@ -28,8 +29,9 @@ def quiet() -> Iterator[None]:
     with tempfile.TemporaryFile() as sink:
         printed = io.StringIO()
         sys.stderr.flush()
-        saved = os.dup(2)
+        saved, level = os.dup(2), logging.root.manager.disable
         os.dup2(sink.fileno(), 2)
+        logging.disable(max(level, logging.INFO))
         try:
             with contextlib.redirect_stdout(printed):
                 yield
@@ -39,6 +41,7 @@ def quiet() -> Iterator[None]:
             sys.stderr.write(printed.getvalue() + sink.read().decode(errors="replace"))
             raise
         finally:
+            logging.disable(level)
             os.dup2(saved, 2)
             os.close(saved)
 

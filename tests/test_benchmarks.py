@@ -1,0 +1,95 @@
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import ml1m_full, ncf_ml1m
+from benchmarks.common import Benchmark, Part, System
+from rsutils.data.interactions import Interactions
+from rsutils.models import Popularity
+
+KEYS = {
+    *("benchmark", "system", "dataset", "hr@10", "ndcg@10"),
+    *("fit_seconds", "seconds", "peak_mb", "seed", "published"),
+}
+
+
+class Shifted(Popularity):
+    """Judged by its own setting, so that the best of a grid is known."""
+
+    def __init__(self, shift, seed=0):
+        self.shift, self.seed = shift, seed
+
+
+def part():
+    return Part(Interactions.of([0, 1], [0, 1]), lambda model: {"ndcg@10": 1.0 - abs(model.shift)})
+
+
+def unread():
+    raise AssertionError("this part must not be read")
+
+
+def toy(test=part, validation=part):
+    systems = {
+        "shifted": System(Shifted, {"shift": 0.5}, {"shift": (-1.0, 0.25, 2.0)}, seeded=True)
+    }
+    return Benchmark("toy", "none", systems, test, validation)
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_result_is_one_json_line_with_the_chosen_settings(capsys):
+    toy(validation=unread).run(["--system", "shifted", "--seed", "3"])
+    (row,) = lines(capsys)
+    assert set(row) == KEYS - {"hr@10"}
+    assert (row["ndcg@10"], row["seed"], row["published"]) == (0.5, 3, None)
+    assert row["seconds"] >= row["fit_seconds"] >= 0
+    assert row["peak_mb"] > 10
+
+
+def test_tuning_tries_the_grid_and_never_reads_the_test(capsys):
+    toy(test=unread).run(["--system", "shifted", "--tune"])
+    *rows, best = lines(capsys)
+    assert [row["settings"]["shift"] for row in rows] == [-1.0, 0.25, 2.0]
+    assert best == {"system": "shifted", "best": {"shift": 0.25}}
+
+
+def test_an_unknown_system_is_refused_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        toy().run(["--system", "neumf"])
+    assert "shifted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "benchmark", [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK], ids=lambda b: b.name
+)
+def test_chosen_settings_stand_in_the_grid_that_chose_them(benchmark):
+    for system in benchmark.systems.values():
+        for name, values in system.grid.items():
+            assert system.chosen[name] in values
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("benchmark", "bounds"),
+    [(ncf_ml1m, {"hr@10": (0.4525, 0.4545), "ndcg@10": (0.2533, 0.2553)}), (ml1m_full, {})],
+    ids=["ncf_ml1m", "ml1m_full"],
+)
+def test_popularity_on_the_real_data(benchmark, bounds, real_data, capsys):
+    benchmark.main(["--system", "popularity"])
+    (row,) = lines(capsys)
+    assert set(row) == KEYS
+    assert 0.01 < row["ndcg@10"] < row["hr@10"] < 0.5
+    for metric, (low, high) in bounds.items():
+        assert low <= row[metric] <= high
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("benchmark", [ncf_ml1m, ml1m_full], ids=["ncf_ml1m", "ml1m_full"])
+def test_validation_comes_from_the_training_data_alone(benchmark, real_data):
+    test, validation = benchmark.test().train, benchmark.validation().train
+    keys = [t.user.astype(np.int64) * t.n_items + t.item for t in (test, validation)]
+    assert np.isin(keys[1], keys[0]).all()
+    assert len(np.unique(keys[0])) - len(np.unique(keys[1])) == test.n_users
