@@ -23,8 +23,8 @@ def doctor(arguments: argparse.Namespace) -> int:
 def course(arguments: argparse.Namespace) -> int:
     """Run lessons through papermill; exit code 1 where one failed, 2 where the call is wrong."""
     from rsutils.course.lessons import find_lessons
-    from rsutils.data.catalogue import find
     from rsutils.course.runner import run_course, summary
+    from rsutils.data.catalogue import find
 
     try:
         parameters: dict[str, object] = {"PROFILE": settings.profile(arguments.profile)}
@@ -33,6 +33,8 @@ def course(arguments: argparse.Namespace) -> int:
         if dataset:
             parameters["DATASET"] = find(dataset).name
         if arguments.seed:
+            if not arguments.seed.isdecimal():
+                raise ValueError(f"SEED is {arguments.seed!r}; expected a whole number from 0.")
             parameters["SEED"] = int(arguments.seed)
         if home := settings.data_home():
             os.environ["RSUTILS_DATA"] = str(home)  # kernels run in another folder

@@ -29,7 +29,7 @@ def normal_equations(model, items):
 
 @pytest.mark.parametrize("frequency_scaling", [0.0, 0.5, 1.0])
 def test_users_solve_the_normal_equations(log, frequency_scaling):
-    model = model_of(frequency_scaling=frequency_scaling, block_size=2).fit(log)
+    model = model_of(frequency_scaling=frequency_scaling, block_size=6).fit(log)
     for user in (0, 7, 39):
         expected = normal_equations(model, log.item[log.user == user])
         np.testing.assert_allclose(model.user_factors_[user], expected, rtol=1e-3, atol=1e-5)
@@ -46,6 +46,12 @@ def test_blocks_converge_to_the_objective_of_exact_solves(log):
     exact = model_of(epochs=200, block_size=6).fit(log).objective()
     blocks = model_of(epochs=200, block_size=2).fit(log).objective()
     assert blocks == pytest.approx(exact, rel=1e-3)
+
+
+def test_users_placed_by_blocks_score_nearly_as_their_histories(log):
+    model = model_of(epochs=200, block_size=2).fit(log)
+    scores = model.scores_for_history(log.to_csr())
+    np.testing.assert_allclose(model.scores(np.arange(41)), scores, atol=0.01)
 
 
 def test_the_objective_by_hand():

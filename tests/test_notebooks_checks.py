@@ -1,10 +1,10 @@
 """Every check accepts its notebook's solution and rejects blanks and typical wrong answers."""
 
 import pytest
-from tests.notebooks import LESSONS, check_calls, code_cells, imports
-from tests.wrong_answers import WRONG_ANSWERS
 
 from rsutils.course.check import CHECKS
+from tests.notebooks import LESSONS, check_calls, code_cells, imports
+from tests.wrong_answers import WRONG_ANSWERS
 
 USED = {name: (lesson, calls) for lesson in LESSONS for name, calls in check_calls(lesson).items()}
 

@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-from tests.notebooks import LESSONS, NAMES, code_cells, markdown, tagged
 
 from rsutils.course.lessons import Lesson
+from tests.notebooks import LESSONS, NAMES, code_cells, markdown, tagged
 
 MACHINE = re.compile(r"/(?:home|root|tmp|Users|work|mnt)/|[A-Z]:\\\\|127\.0\.0\.1:\d{5}")
 NOISE = re.compile(r"Warning|Traceback|oneDNN|absl::InitializeLog|cuda_|it/s\]|%\|")

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.claims import CLAIMS
-from tests.notebooks import LESSONS, NAMES
 
 from rsutils.course.runner import run_lesson
+from tests.claims import CLAIMS
+from tests.notebooks import LESSONS, NAMES
 
 
 def run(lesson, tmp_path, monkeypatch, **parameters) -> list[dict]:

@@ -29,21 +29,23 @@ def lesson_table() -> str:
         first = lesson.read().cells[0].source
         title = first.splitlines()[0].removeprefix("# ")
         promise = re.search(r"^\*([^*].*)\*$", first, re.MULTILINE).group(1)
-        rows.append(f"| [{title}](notebooks/{lesson.path.name}) | {promise} | {times[lesson.name]} |")
+        rows.append(
+            f"| [{title}](notebooks/{lesson.path.name}) | {promise} | {times[lesson.name]} |"
+        )
     return "\n".join(rows)
 
 
 def result_table(path: Path) -> str:
     """A row a system: quality, what was published, seconds, memory."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    shown = ["| system | HR@10 | NDCG@10 | published | seconds | peak MB |", "|---|---|---|---|---|---|"]
+    columns = ("system", "HR@10", "NDCG@10", "published", "seconds", "peak MB")
+    shown = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
         published = row.get("published") or {}
         cited = " / ".join(f"{published[name]:.4f}" for name in METRICS if name in published)
         quality = " | ".join(f"{row[name]:.4f}" for name in METRICS)
-        shown.append(
-            f"| {row['system']} | {quality} | {cited} | {row['seconds']:.1f} | {row['peak_mb']:.0f} |"
-        )
+        cost = f"{row['seconds']:.1f} | {row['peak_mb']:.0f}"
+        shown.append(f"| {row['system']} | {quality} | {cited} | {cost} |")
     return "\n".join(shown)
 
 

@@ -115,12 +115,12 @@ def quality_against_cost(
     """
     axes = plt.subplots()[1] if axes is None else axes
     axes.scatter(rows[cost], rows[quality], color=BLUE, zorder=3)
-    for row in rows.to_dict("records"):
-        axes.annotate(
-            row["system"], (row[cost], row[quality]), (7, 5), textcoords="offset points"
-        )
+    for place, row in enumerate(rows.sort_values(cost).to_dict("records")):
+        offset = (7, 5 if place % 2 else -14)  # neighbours' names do not cover each other
+        point = (row[cost], row[quality])
+        axes.annotate(row["system"], point, offset, textcoords="offset points")
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.2)
-    axes.set(xlabel=label, ylabel=quality)
+    axes.margins(x=0.25)
+    axes.set(xlabel=label, ylabel=quality, ylim=(0, 1.2 * rows[quality].max()))
     axes.grid(alpha=0.25)
     return axes

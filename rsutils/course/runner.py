@@ -53,6 +53,8 @@ def run_lesson(lesson: Lesson, parameters: Mapping[str, object], folder: Path) -
     except PapermillExecutionError as error:
         failure = f"cell {error.cell_index} (In [{error.exec_count}]): {error.ename}: "
         failure += error.evalue
+    except Exception as error:  # a dead kernel or an unreadable file must not stop the others
+        failure = f"no cell: {type(error).__name__}: {error}"
     return Outcome(lesson, time.perf_counter() - started, failure)
 
 

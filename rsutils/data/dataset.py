@@ -24,6 +24,17 @@ class Split:
     test: Interactions
     negatives: np.ndarray | None = None
 
+    @property
+    def before_test(self) -> Interactions:
+        """Training and validation together: what a model may know when the test is read.
+
+        Hyper-parameters are chosen on ``train`` and ``validation`` apart; then the model learns
+        once more from both.
+        """
+        if self.validation is None:
+            return self.train
+        return Interactions.concatenate([self.train, self.validation])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

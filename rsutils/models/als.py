@@ -13,7 +13,7 @@ from rsutils.models.als_solver import Problem, newton_blocks, problems_of
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.history import HistoryRecommender
 
-CHUNK = 1 << 19
+CHUNK = 1 << 20
 """Floats gathered at a time, so that a chunk of histories stays in a core's cache."""
 
 
@@ -94,8 +94,8 @@ class IALS(HistoryRecommender):
             for _ in tqdm(range(self.epochs), "iALS", disable=not self.progress):
                 self._improve(by_user, U, V, self.block_size, pool.map)
                 self._improve(by_item, V, U, self.block_size, pool.map)
-            # Known users then score exactly as scores_for_history scores their histories.
-            self._improve(by_user, U, V, self.dimensions, pool.map)
+            # The items moved last: users follow, as scores_for_history would place them.
+            self._improve(by_user, U, V, self.block_size, pool.map)
         if not (np.isfinite(U).all() and np.isfinite(V).all()):
             raise FloatingPointError(f"l2={self.l2} is too small for float32; raise it.")
         self.user_factors_, self.item_factors_ = U, V

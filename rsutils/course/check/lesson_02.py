@@ -50,10 +50,10 @@ def user_gradient(attempt: Callable) -> str | None:
 
 @check
 def ease_weights(attempt: Callable) -> str | None:
-    """Two users and two items, the example of the package's documentation."""
+    """Two users and two items."""
     X = np.array([[1.0, 1.0], [1.0, 0.0]])
     found = answer(attempt, X, 1.0)
-    expected = np.array([[0.0, 1 / 2], [1 / 3, 0.0]])
+    expected = np.array([[0.0, 1 / 3], [1 / 2, 0.0]])
     if np.shape(found) != (2, 2):
         return f"Expected a weight from each item to each item, (2, 2); got {np.shape(found)}."
     found = np.asarray(found, float)
@@ -66,6 +66,6 @@ def ease_weights(attempt: Callable) -> str | None:
     if not close(found, expected, 1e-6):
         return (
             "For X = [[1, 1], [1, 0]] and l2 = 1, P is the inverse of [[3, 1], [1, 2]]; then "
-            "B[0, 1] = 1/2 and B[1, 0] = 1/3."
+            "B[0, 1] = 1/3 and B[1, 0] = 1/2."
         )
     return None

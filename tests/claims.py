@@ -1,0 +1,69 @@
+"""What each lesson claims, as bounds on the rows it writes; the trivial baseline fails them.
+
+A claim takes ``{system: row}``. The popularity score that models are held against is measured by
+the test itself on the same split, so that no claim rests on a number typed here.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+from rsutils import data, evaluate
+from rsutils.models import Popularity
+
+Rows = dict[str, dict]
+Claim = Callable[[Rows], None]
+
+
+@cache
+def popularity(dataset: str) -> evaluate.Report:
+    split = data.leave_last_out(data.load(dataset).interactions)
+    known = split.before_test
+    return evaluate.full_ranking(Popularity().fit(known), split.test, exclude=known)
+
+
+def beats_popularity(system: str, factor: float) -> Claim:
+    """NDCG@10 of ``system`` is at least ``factor`` times popularity's on the same users."""
+
+    def claim(rows: Rows) -> None:
+        row = rows[system]
+        assert row["ndcg@10"] >= factor * popularity(row["dataset"])["ndcg@10"], row
+
+    return claim
+
+
+def int8_is_a_quarter_and_as_good(rows: Rows) -> None:
+    fp32, int8 = rows["softmax_cf"], rows["softmax_cf_int8"]
+    assert int8["bytes"] < 0.3 * fp32["bytes"]
+    assert int8["ndcg@10"] > 0.97 * fp32["ndcg@10"]
+
+
+def popularity_is_the_lowest(rows: Rows) -> None:
+    row = rows["popularity"]
+    assert row["ndcg@10"] == popularity(row["dataset"])["ndcg@10"]
+    low, high = row["ndcg@10_interval"]
+    assert low < row["ndcg@10"] < high
+
+
+def every_row_says_what_it_cost(*names: str) -> Claim:
+    def claim(rows: Rows) -> None:
+        for row in rows.values():
+            assert all(row[name] > 0 for name in names), row
+
+    return claim
+
+
+CLAIMS: dict[str, list[Claim]] = {
+    "00": [
+        beats_popularity("softmax_cf", 1.2),
+        int8_is_a_quarter_and_as_good,
+        every_row_says_what_it_cost("train_seconds", "bytes", "p50_ms", "p99_ms"),
+    ],
+    "01": [popularity_is_the_lowest, beats_popularity("neighbours", 1.1)],
+    "02": [
+        beats_popularity("ease", 1.4),
+        beats_popularity("ials", 1.4),
+        beats_popularity("softmax_sgd", 1.2),
+        beats_popularity("softmax_cf", 1.2),
+        every_row_says_what_it_cost("train_seconds"),
+    ],
+}

@@ -1,0 +1,157 @@
+"""Typical wrong answers to every exercise; each must get a hint."""
+
+import numpy as np
+
+# Lesson 00
+
+
+def forgets_what_was_seen(scores, seen, k):
+    return np.argsort(-scores)[:k]
+
+
+def worst_first(scores, seen, k):
+    hidden = scores.copy()
+    hidden[seen] = np.inf
+    return np.argsort(hidden)[:k]
+
+
+def right_items_in_no_order(scores, seen, k):
+    hidden = scores.copy()
+    hidden[seen] = -np.inf
+    return np.sort(np.argsort(-hidden)[:k])
+
+
+# Lesson 01
+
+
+def last_in_the_table(user, timestamp):
+    mask = np.zeros(len(user), bool)
+    mask[[np.flatnonzero(user == one)[-1] for one in np.unique(user)]] = True
+    return mask
+
+
+def latest_of_all(user, timestamp):
+    return timestamp == timestamp.max()
+
+
+def positions_not_a_mask(user, timestamp):
+    return np.array([1, 2, 4])
+
+
+def first_of_each_user(user, timestamp):
+    mask = np.zeros(len(user), bool)
+    for one in np.unique(user):
+        rows = np.flatnonzero(user == one)
+        mask[rows[timestamp[rows].argmin()]] = True
+    return mask
+
+
+# Lesson 02
+
+
+def softmax_that_overflows(scores):
+    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def softmax_over_everything(scores):
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
+
+
+def softmax_with_base_two(scores):
+    powers = 2 ** (scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def probabilities(user, items, bias):
+    scores = items @ user + bias
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
+
+
+def gradient_uphill(user, items, bias, chosen):
+    return items[chosen] - items.T @ probabilities(user, items, bias)
+
+
+def gradient_without_the_chosen(user, items, bias, chosen):
+    return items.T @ probabilities(user, items, bias)
+
+
+def gradient_of_the_chosen_only(user, items, bias, chosen):
+    return -items[chosen]
+
+
+def gradient_without_the_bias(user, items, bias, chosen):
+    return items.T @ probabilities(user, items, 0 * bias) - items[chosen]
+
+
+def gradient_for_the_items(user, items, bias, chosen):
+    return np.outer(probabilities(user, items, bias), user)
+
+
+def ridge_with_a_diagonal(X, l2):
+    return np.linalg.solve(X.T @ X + l2 * np.eye(X.shape[1]), X.T @ X)
+
+
+def ease_with_the_sign_turned(X, l2):
+    P = np.linalg.inv(X.T @ X + l2 * np.eye(X.shape[1]))
+    B = P / np.diag(P)
+    np.fill_diagonal(B, 0)
+    return B
+
+
+def ease_divided_by_rows(X, l2):
+    P = np.linalg.inv(X.T @ X + l2 * np.eye(X.shape[1]))
+    B = -P / np.diag(P)[:, None]
+    np.fill_diagonal(B, 0)
+    return B
+
+
+def ease_without_the_ridge(X, l2):
+    P = np.linalg.inv(X.T @ X)
+    B = -P / np.diag(P)
+    np.fill_diagonal(B, 0)
+    return B
+
+
+WRONG_ANSWERS = {
+    "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
+    "lesson_00.int8_table_bytes": [
+        lambda rows, columns: rows * columns,
+        lambda rows, columns: 4 * rows * columns,
+        lambda rows, columns: rows * columns + 4,
+    ],
+    "lesson_01.last_of_each_user": [
+        last_in_the_table,
+        latest_of_all,
+        positions_not_a_mask,
+        first_of_each_user,
+    ],
+    "lesson_01.ndcg_of_rank": [
+        lambda rank, k: np.where(rank <= k, 1 / rank, 0.0),
+        lambda rank, k: np.where(rank <= k, 1 / np.log(rank + 1), 0.0),
+        lambda rank, k: 1 / np.log2(rank + 1),
+        lambda rank, k: (rank <= k).astype(float),
+    ],
+    "lesson_01.tied_hit_rate": [
+        lambda better, tied, k: (better < k).astype(float),
+        lambda better, tied, k: (better + tied < k).astype(float),
+        lambda better, tied, k: (k - better) / (tied + 1),
+        lambda better, tied, k: np.clip((k - better) / np.maximum(tied, 1), 0, 1),
+        lambda better, tied, k: (better + tied / 2 < k).astype(float),
+    ],
+    "lesson_02.softmax": [softmax_that_overflows, softmax_over_everything, softmax_with_base_two],
+    "lesson_02.user_gradient": [
+        gradient_uphill,
+        gradient_without_the_chosen,
+        gradient_of_the_chosen_only,
+        gradient_without_the_bias,
+        gradient_for_the_items,
+    ],
+    "lesson_02.ease_weights": [
+        ridge_with_a_diagonal,
+        ease_with_the_sign_turned,
+        ease_divided_by_rows,
+        ease_without_the_ridge,
+    ],
+}
