@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papermill import PapermillExecutionError, execute_notebook
+from traitlets.config import Config
 
 from rsutils import settings
 from rsutils.course.lessons import Lesson
 from rsutils.measure import ledger
+
+KERNEL = Config() if sys.platform == "win32" else Config(KernelManager={"transport": "ipc"})
+"""Kernels talk through files of this user where they can, not through ports that others see."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def run_lesson(lesson: Lesson, parameters: Mapping[str, object], folder: Path) -
             cwd=lesson.path.parent,
             kernel_name="python3",
             progress_bar=sys.stderr.isatty(),
+            config=KERNEL,
             execution_timeout=3600 if parameters.get("PROFILE") == "quick" else None,
         )
     except PapermillExecutionError as error:
