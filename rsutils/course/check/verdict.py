@@ -51,7 +51,9 @@ class Check:
         try:
             hint = self.examine(attempt)
         except (NotTriedError, NotImplementedError):
-            return Verdict(NOT_TRIED, "Write your answer in the function, then run this cell again.")
+            return Verdict(
+                NOT_TRIED, "Write your answer in the function, then run this cell again."
+            )
         except Exception as error:  # a learner's function may fail in any way
             return Verdict(HINT, f"Your answer raised {type(error).__name__}: {error}")
         return Verdict(HINT, hint) if hint else Verdict(RIGHT)

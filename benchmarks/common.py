@@ -1,0 +1,141 @@
+"""What the benchmarks share: arguments, a fresh process a system, one JSON line a result."""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rsutils.data import Interactions
+from rsutils.measure import peak_memory
+from rsutils.models import Recommender
+
+
+@dataclass(frozen=True)
+class System:
+    """A model with the settings that it is measured with.
+
+    Attributes:
+        make: builds the model from its settings, as keyword arguments.
+        chosen: the settings that ``--tune`` found best on the validation split.
+        grid: the values of each setting that ``--tune`` tries, every combination of them.
+        published: figures of another source for the same row, with that ``source``.
+        seeded: whether the model takes a ``seed``.
+    """
+
+    make: Callable[..., Recommender]
+    chosen: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    published: Mapping[str, object] | None = None
+    seeded: bool = False
+
+    def model(self, seed: int, **settings: object) -> Recommender:
+        """A new model with the chosen settings, or with others in their place."""
+        return self.make(**{**self.chosen, **settings}, **({"seed": seed} if self.seeded else {}))
+
+    def settings(self) -> Iterator[dict[str, object]]:
+        """Every combination of the grid."""
+        for values in itertools.product(*self.grid.values()):
+            yield dict(zip(self.grid, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a model learns from, and how it is judged.
+
+    Attributes:
+        train: for ``fit``.
+        evaluate: gives the metrics of a fitted model.
+    """
+
+    train: Interactions
+    evaluate: Callable[[Recommender], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Systems on a data set.
+
+    Attributes:
+        name: the module in ``benchmarks``.
+        dataset: its name in the catalogue.
+        systems: by name.
+        test: gives what is measured; never read by ``--tune``.
+        validation: gives what ``--tune`` chooses on, carved from the training data.
+        best_by: the metric that chooses.
+    """
+
+    name: str
+    dataset: str
+    systems: Mapping[str, System]
+    test: Callable[[], Part]
+    validation: Callable[[], Part]
+    best_by: str = "ndcg@10"
+
+    def run(self, arguments: Sequence[str] | None = None) -> None:
+        """Parse the command line and print the results it asks for."""
+        parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{self.name}")
+        parser.add_argument("--system", choices=self.systems, help="only this one")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--tune", action="store_true", help="try the grid on the validation split instead"
+        )
+        options = parser.parse_args(arguments)
+        if options.system is None:
+            self._each_in_a_fresh_process(options)
+            return
+        try:
+            (self.tune if options.tune else self.measure)(options.system, options.seed)
+        except ConnectionError as error:
+            sys.exit(str(error))
+
+    def measure(self, name: str, seed: int) -> None:
+        """Print the result of one system on the test part."""
+        system, part = self.systems[name], self.test()
+        row = _fitted(system.model(seed), part)
+        self._print(system=name, **row, seed=seed, published=system.published)
+
+    def tune(self, name: str, seed: int) -> None:
+        """Print a line a setting of the grid, then the best one."""
+        system, part, rows = self.systems[name], self.validation(), []
+        for settings in system.settings():
+            rows.append({"settings": settings, **_fitted(system.model(seed, **settings), part)})
+            self._print(system=name, part="validation", **rows[-1], seed=seed)
+        best = max(rows, key=lambda row: row[self.best_by])
+        print(json.dumps({"system": name, "best": best["settings"]}), flush=True)
+
+    def _each_in_a_fresh_process(self, options: argparse.Namespace) -> None:
+        """One system's memory and threads then say nothing about the next one's."""
+        tune = ["--tune"] if options.tune else []
+        for name in self.systems:
+            command = [sys.executable, "-m", f"benchmarks.{self.name}", "--system", name, *tune]
+            result = subprocess.run([*command, "--seed", str(options.seed)])
+            if result.returncode:
+                sys.exit(result.returncode)
+
+    def _print(self, **row: object) -> None:
+        row = {"benchmark": self.name, "dataset": self.dataset} | row
+        print(json.dumps({name: _rounded(value) for name, value in row.items()}), flush=True)
+
+
+def _fitted(model: Recommender, part: Part) -> dict[str, float]:
+    """Metrics, seconds of fit and of all, and the process's peak memory."""
+    with peak_memory() as memory:
+        start = time.perf_counter()
+        model.fit(part.train)
+        fitted = time.perf_counter()
+        metrics = part.evaluate(model)
+        stop = time.perf_counter()
+    return {
+        **metrics,
+        "fit_seconds": fitted - start,
+        "seconds": stop - start,
+        "peak_mb": memory.peak_mb,
+    }
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
