@@ -92,4 +92,14 @@ def test_validation_comes_from_the_training_data_alone(benchmark, real_data):
     test, validation = benchmark.test().train, benchmark.validation().train
     keys = [t.user.astype(np.int64) * t.n_items + t.item for t in (test, validation)]
     assert np.isin(keys[1], keys[0]).all()
-    assert len(np.unique(keys[0])) - len(np.unique(keys[1])) == test.n_users
+    held_out = test.take(~np.isin(keys[0], keys[1]))
+    each = np.bincount(held_out.user, minlength=test.n_users)
+    assert each.min() == each.max() > 0
+
+
+def test_data_that_cannot_be_had_is_said_in_a_line():
+    def no_network():
+        raise ConnectionError("No mirror gave ratings.dat. Put it into a folder.")
+
+    with pytest.raises(SystemExit, match="Put it into a folder"):
+        toy(test=no_network).run(["--system", "shifted"])
