@@ -79,16 +79,24 @@ class Benchmark:
         """Parse the command line and print the results it asks for."""
         parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{self.name}")
         parser.add_argument("--system", choices=self.systems, help="only this one")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--seed",
+            type=int,
+            nargs="+",
+            default=[0],
+            help="a row a seed, for models that take one",
+        )
         parser.add_argument(
             "--tune", action="store_true", help="try the grid on the validation split instead"
         )
         options = parser.parse_args(arguments)
-        if options.system is None:
-            self._each_in_a_fresh_process(options)
+        names = [options.system] if options.system else list(self.systems)
+        runs = [(name, seed) for name in names for seed in self._seeds(name, options.seed)]
+        if len(runs) > 1:
+            self._each_in_a_fresh_process(runs, options.tune)
             return
         try:
-            (self.tune if options.tune else self.measure)(options.system, options.seed)
+            (self.tune if options.tune else self.measure)(*runs[0])
         except ConnectionError as error:
             sys.exit(str(error))
 
@@ -107,12 +115,16 @@ class Benchmark:
         best = max(rows, key=lambda row: row[self.best_by])
         print(json.dumps({"system": name, "best": best["settings"]}), flush=True)
 
-    def _each_in_a_fresh_process(self, options: argparse.Namespace) -> None:
-        """One system's memory and threads then say nothing about the next one's."""
-        tune = ["--tune"] if options.tune else []
-        for name in self.systems:
-            command = [sys.executable, "-m", f"benchmarks.{self.name}", "--system", name, *tune]
-            result = subprocess.run([*command, "--seed", str(options.seed)])
+    def _seeds(self, name: str, seeds: Sequence[int]) -> Sequence[int]:
+        """All ``seeds`` for a model that takes one; another model gives the same with each."""
+        return seeds if self.systems[name].seeded else seeds[:1]
+
+    def _each_in_a_fresh_process(self, runs: Sequence[tuple[str, int]], tune: bool) -> None:
+        """One run's memory and threads then say nothing about the next one's."""
+        for name, seed in runs:
+            command = [sys.executable, "-m", f"benchmarks.{self.name}", "--system", name]
+            command += ["--seed", str(seed), *(["--tune"] if tune else [])]
+            result = subprocess.run(command)
             if result.returncode:
                 sys.exit(result.returncode)
 

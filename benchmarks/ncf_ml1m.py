@@ -78,12 +78,12 @@ SYSTEMS = {
     ),
     "ials": System(
         partial(models.IALS, progress=False),
-        chosen={"dimensions": 192, "l2": 0.007, "unobserved_weight": 0.2, "epochs": 10},
+        chosen={"dimensions": 192, "l2": 0.007, "unobserved_weight": 0.2, "epochs": 6},
         grid={
             "dimensions": (128, 192),
             "l2": (0.005, 0.007, 0.01),
             "unobserved_weight": (0.1, 0.2, 0.3),
-            "epochs": (10, 16),
+            "epochs": (6, 10),
         },
         published=IALS_PUBLISHED,
         seeded=True,
@@ -108,8 +108,8 @@ SYSTEMS = {
     "softmax_cf": System(
         # Named, not looked up, so that TensorFlow is loaded by this system only.
         lambda **settings: models.SoftmaxCF(progress=False, **settings),
-        chosen={"learning_rate": 0.02, "l2": 1e-5, "dropout": 0.2},
-        grid={"learning_rate": (0.01, 0.02), "l2": (7e-6, 1e-5), "dropout": (0.0, 0.2)},
+        chosen={"dimensions": 256, "l2": 0.045},
+        grid={"dimensions": (192, 256), "l2": (0.03, 0.04, 0.045, 0.05)},
         seeded=True,
     ),
 }

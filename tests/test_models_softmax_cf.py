@@ -4,7 +4,7 @@ import pytest
 import tf_keras
 
 from rsutils.data.interactions import Interactions
-from rsutils.models.softmax_cf import SoftmaxCF, UserBatches, build
+from rsutils.models.softmax_cf import SoftmaxCF, UserBatches, build, frequency_scaled
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +32,17 @@ def test_the_twin_gives_the_same_scores(model):
 
 
 def test_batches_hold_each_user_with_a_history_once(log):
-    batches = UserBatches(log.to_csr(), batch_size=2, user_weight=0.5, seed=0)
+    batches = UserBatches(log.to_csr(), batch_size=2, seed=0)
     parts = [batches[index] for index in range(len(batches))]
     users, shares, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     assert sorted(users) == [0, 1, 3]
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(shares[list(users).index(1)], [1 / 3, 0, 1 / 3, 1 / 3, 0, 0])
-    root = np.sqrt([2, 3, 1])
-    np.testing.assert_allclose(weight[np.argsort(users)], root / root.mean(), rtol=1e-6)
+    np.testing.assert_allclose(weight[np.argsort(users)], [1.0, 1.5, 0.5], rtol=1e-6)
 
 
 def test_the_order_is_new_in_each_epoch():
-    batches = UserBatches(Interactions.of(range(50), range(50)).to_csr(), 50, 0.0, seed=0)
+    batches = UserBatches(Interactions.of(range(50), range(50)).to_csr(), 50, seed=0)
     first = batches[0][0].copy()
     batches.on_epoch_end()
     assert sorted(first) == sorted(batches[0][0])
@@ -66,8 +65,18 @@ def test_divergence_is_an_error_and_not_a_model(log):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("learning_rate", 0.0), ("dropout", 1.0), ("user_weight", 2), ("epochs", 0)]
+    ("name", "value"), [("learning_rate", 0.0), ("l2", -1.0), ("batch_size", 0.5), ("epochs", 0)]
 )
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(ValueError, match=name):
         SoftmaxCF(**{name: value})
+
+
+def test_the_penalty_grows_with_the_number_of_interactions_and_leaves_with_training(log, model):
+    U, V, _ = model.model_.get_weights()
+    expected = np.mean(np.square(U[log.user]).sum(1) + np.square(V.T[log.item]).sum(1))
+    expected += np.square(V).sum(0).mean()  # each of the items once more, on average
+    with frequency_scaled(model.model_, log.to_csr(), l2=0.4):
+        penalty = float(sum(model.model_.losses))
+    assert penalty == pytest.approx(0.4 / 2 * expected, rel=1e-5)
+    assert model.model_.losses == []

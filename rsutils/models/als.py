@@ -64,7 +64,7 @@ class IALS(HistoryRecommender):
         unobserved_weight: float = 0.1,
         frequency_scaling: float = 1.0,
         epochs: int = 10,
-        block_size: int = 16,
+        block_size: int = 32,
         seed: int = 0,
         threads: int | None = None,
         progress: bool = True,

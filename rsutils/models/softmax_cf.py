@@ -1,5 +1,7 @@
 """Softmax collaborative filtering in Keras 3: a full softmax over all items, compiled steps."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -12,6 +14,7 @@ from tqdm import tqdm
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.popularity import item_counts
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,12 @@ class SoftmaxConfig:
         n_users: rows of the user table.
         n_items: outputs.
         dimensions: length of a factor.
-        l2: strength of the regularisation of both tables.
-        dropout: share of the user's factor that is hidden in training.
-        seed: of the first weights and of dropout.
+        seed: of the first weights.
     """
 
     n_users: int
     n_items: int
     dimensions: int
-    l2: float = 0.0
-    dropout: float = 0.0
     seed: int = 0
 
 
@@ -40,7 +39,7 @@ def build(K: ModuleType, config: SoftmaxConfig) -> Any:
 
     Args:
         K: ``keras``, or ``tf_keras`` for the twin that tfmot works on.
-        config: sizes and regularisation.
+        config: sizes and the seed.
 
     Returns:
         A functional model from (batch,) int32 users to (batch, n_items) float32 logits.
@@ -49,40 +48,32 @@ def build(K: ModuleType, config: SoftmaxConfig) -> Any:
     def start(offset: int) -> Any:
         return K.initializers.RandomNormal(stddev=0.1, seed=config.seed + offset)
 
-    def l2() -> Any:
-        return K.regularizers.L2(config.l2)
-
     user = K.Input((), dtype="int32", name="user")
     factor = K.layers.Embedding(
-        config.n_users,
-        config.dimensions,
-        embeddings_initializer=start(0),
-        embeddings_regularizer=l2(),
-        name="user_factors",
+        config.n_users, config.dimensions, embeddings_initializer=start(0), name="user_factors"
     )(user)
-    factor = K.layers.Dropout(config.dropout, seed=config.seed, name="dropout")(factor)
-    logits = K.layers.Dense(
-        config.n_items, kernel_initializer=start(1), kernel_regularizer=l2(), name="item_factors"
-    )(factor)
+    logits = K.layers.Dense(config.n_items, kernel_initializer=start(1), name="item_factors")(
+        factor
+    )
     return K.Model(user, logits, name="softmax_cf")
 
 
 class SoftmaxCF(Recommender):
     """P(item y | user x) is the softmax over all items of the score s(x, y) = <u_x, v_y> + b_y.
 
-    The model of ``SoftmaxSGD``, trained by Adam with a falling learning rate. A row of a mini-batch
-    is a user with all their items, so an epoch is n_users / batch_size steps. A user with n items
-    weighs n^user_weight: 1 is the likelihood of the interactions, 0 counts every user alike.
+    Minimises the mean over all interactions of -log P(y | x) + l2 / 2 (||u_x||² + ||v_y||²), as
+    ``SoftmaxSGD`` does, so a factor is held back in proportion to its number of interactions. Each
+    item counts in the penalty as if it had the mean number more: else Adam, whose steps do not
+    shrink with the gradient, moves rare items far. Trained with a falling learning rate. A row of a
+    mini-batch is a user with all their items: an epoch is n_users / batch_size steps.
 
     Args:
         dimensions: length of a factor, d.
         learning_rate: of Adam at the start; it falls to 0 as a cosine.
-        l2: strength of the regularisation of both tables.
-        dropout: share of a user's factor that is hidden in training.
-        user_weight: 0 to 1, see above.
+        l2: strength of the regularisation.
         epochs: passes over the users.
         batch_size: users a step.
-        seed: of the first weights, the order and dropout.
+        seed: of the first weights and the order.
         progress: show a progress bar.
 
     Attributes:
@@ -102,25 +93,19 @@ class SoftmaxCF(Recommender):
     def __init__(
         self,
         dimensions: int = 128,
-        learning_rate: float = 0.01,
-        l2: float = 1e-5,
-        dropout: float = 0.0,
-        user_weight: float = 0.5,
+        learning_rate: float = 0.02,
+        l2: float = 0.04,
         epochs: int = 20,
-        batch_size: int = 128,
+        batch_size: int = 256,
         seed: int = 0,
         progress: bool = True,
     ) -> None:
         check_counts(dimensions=dimensions, epochs=epochs, batch_size=batch_size)
         check_positive(learning_rate=learning_rate)
         check_range(0, np.inf, l2=l2)
-        check_range(0, 0.99, dropout=dropout)
-        check_range(0, 1, user_weight=user_weight)
         self.dimensions = dimensions
         self.learning_rate = learning_rate
         self.l2 = l2
-        self.dropout = dropout
-        self.user_weight = user_weight
         self.epochs = epochs
         self.batch_size = batch_size
         self.seed = seed
@@ -129,24 +114,26 @@ class SoftmaxCF(Recommender):
     def config(self) -> SoftmaxConfig:
         """What built ``model_``; pass it to :func:`build` with ``tf_keras`` for the twin."""
         self._known_users([])
-        return SoftmaxConfig(
-            self.n_users_, self.n_items_, self.dimensions, self.l2, self.dropout, self.seed
-        )
+        return SoftmaxConfig(self.n_users_, self.n_items_, self.dimensions, self.seed)
 
     def fit(self, interactions: Interactions) -> Self:
         """Run ``epochs`` passes; repeated pairs count once."""
         self._start_fit(interactions)
         history = interactions.to_csr()
-        batches = UserBatches(history, self.batch_size, self.user_weight, self.seed)
+        batches = UserBatches(history, self.batch_size, self.seed)
         rate = keras.optimizers.schedules.CosineDecay(
             self.learning_rate, decay_steps=self.epochs * len(batches)
         )
         model = build(keras, self.config())
+        model.get_layer("item_factors").bias.assign(np.log1p(item_counts(interactions)))
         model.compile(
             optimizer=keras.optimizers.Adam(rate),
             loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         )
-        with tqdm(total=self.epochs, desc="softmax CF", disable=not self.progress) as bar:
+        with (
+            frequency_scaled(model, history, self.l2),
+            tqdm(total=self.epochs, desc="softmax CF", disable=not self.progress) as bar,
+        ):
             tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
             model.fit(batches, epochs=self.epochs, verbose=0, shuffle=False, callbacks=[tick])
         factors, *others = model.get_weights()
@@ -166,26 +153,61 @@ class SoftmaxCF(Recommender):
         return keras.ops.convert_to_numpy(self.model_(users.astype(np.int32), training=False))
 
 
+@contextmanager
+def frequency_scaled(model: Any, history: sparse.csr_matrix, l2: float) -> Iterator[None]:
+    """Give both tables of ``model`` the penalty of :class:`SoftmaxCF` while it trains.
+
+    Afterwards the model is again what :func:`build` gave: standard layers, no custom objects.
+    """
+    each = l2 / 2 / history.nnz
+    count = np.asarray(history.sum(axis=0))
+    user = model.get_layer("user_factors").embeddings
+    item = model.get_layer("item_factors").kernel
+    user.regularizer = WeightedL2(each * np.diff(history.indptr)[:, None])
+    item.regularizer = WeightedL2(each * (count + count.mean()))
+    try:
+        yield
+    finally:
+        user.regularizer = item.regularizer = None
+
+
+class WeightedL2(keras.regularizers.Regularizer):
+    """The sum of ``weight`` times the squared table.
+
+    Args:
+        weight: of a shape that broadcasts with the table.
+
+    Example:
+        >>> float(WeightedL2([[1.0], [0.5]])(np.array([[1.0, 2.0], [2.0, 0.0]])))
+        7.0
+    """
+
+    def __init__(self, weight: np.ndarray) -> None:
+        self.weight = np.asarray(weight, np.float32)
+
+    def __call__(self, table: Any) -> Any:
+        """The penalty, a scalar."""
+        return keras.ops.sum(self.weight * keras.ops.square(table))
+
+
 class UserBatches(keras.utils.PyDataset):
     """Mini-batches of users: ids, what share of their history each item is, and the users' weights.
+
+    A user weighs as many interactions as they have, in units of the mean user's.
 
     Args:
         history: (n_users, n_items) csr of ones; users without a history are in no batch.
         batch_size: users a batch.
-        user_weight: a user with n items weighs n^user_weight, divided by the mean weight.
         seed: of the order, which is new in each epoch.
     """
 
-    def __init__(
-        self, history: sparse.csr_matrix, batch_size: int, user_weight: float, seed: int
-    ) -> None:
+    def __init__(self, history: sparse.csr_matrix, batch_size: int, seed: int) -> None:
         super().__init__()
         self.history = history
         self.batch_size = batch_size
         self.length = np.diff(history.indptr).astype(np.float32)
         self.users = np.flatnonzero(self.length).astype(np.int32)
-        self.weight = self.length**user_weight
-        self.weight /= self.weight[self.users].mean()
+        self.weight = self.length / self.length[self.users].mean()
         self.rng = np.random.default_rng(seed)
         self.on_epoch_end()
 
