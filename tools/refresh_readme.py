@@ -8,15 +8,14 @@ ledger of the last ``make course``.
 import argparse
 import json
 import re
-from pathlib import Path
 
 import pandas as pd
 
 from rsutils import settings
 from rsutils.course.lessons import NOTEBOOKS, find_lessons
+from rsutils.measure.results import RESULTS, benchmark_table
 
 README = settings.REPOSITORY / "README.md"
-RESULTS = settings.REPOSITORY / "benchmarks" / "results"
 HEADLINE = NOTEBOOKS / "headline.png"
 METRICS = ("hr@10", "ndcg@10")
 
@@ -35,24 +34,23 @@ def lesson_table() -> str:
     return "\n".join(rows)
 
 
-def result_table(path: Path) -> str:
-    """A row a system: quality, what was published, seconds, memory."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    columns = ("system", "HR@10", "NDCG@10", "published", "seconds", "peak MB")
+def result_table(name: str) -> str:
+    """A row a system: quality, what was published, runs, seconds, memory."""
+    columns = ("system", "HR@10", "NDCG@10", "published", "runs", "seconds", "peak MB")
     shown = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for row in rows:
-        published = row.get("published") or {}
+    for system, row in benchmark_table(name).iterrows():
+        published = row.published or {}
         cited = " / ".join(f"{published[name]:.4f}" for name in METRICS if name in published)
         quality = " | ".join(f"{row[name]:.4f}" for name in METRICS)
-        cost = f"{row['seconds']:.1f} | {row['peak_mb']:.0f}"
-        shown.append(f"| {row['system']} | {quality} | {cited} | {cost} |")
+        cost = f"{row.seeds} | {row.seconds:.1f} | {row.peak_mb:.0f}"
+        shown.append(f"| {system} | {quality} | {cited} | {cost} |")
     return "\n".join(shown)
 
 
 def renewed(text: str) -> str:
     """README with every generated block replaced."""
     blocks = {"lessons": lesson_table()}
-    blocks |= {path.stem: result_table(path) for path in sorted(RESULTS.glob("*.jsonl"))}
+    blocks |= {path.stem: result_table(path.stem) for path in sorted(RESULTS.glob("*.jsonl"))}
     for name, table in blocks.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         text, found = re.subn(pattern, lambda m, t=table: m[1] + t + "\n" + m[2], text, flags=re.S)

@@ -1,0 +1,40 @@
+"""What the benchmarks measured, from the files that are committed with the code."""
+
+import pandas as pd
+
+from rsutils import settings
+
+RESULTS = settings.REPOSITORY / "benchmarks" / "results"
+
+
+def benchmark_table(name: str) -> pd.DataFrame:
+    """The committed results of a benchmark: a row a system, the mean where it ran on many seeds.
+
+    Args:
+        name: the benchmark, as in ``python -m benchmarks.NAME``.
+
+    Returns:
+        Indexed by system, in the order of running: every measured figure, ``seeds`` (how many runs
+        the means are over) and ``published`` (figures of another source, or None).
+
+    Raises:
+        FileNotFoundError: no results are committed under this name.
+
+    Example:
+        >>> benchmark_table("ncf_ml1m").loc["popularity", "hr@10"].round(2)
+        np.float64(0.45)
+    """
+    path = RESULTS / f"{name}.jsonl"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.jsonl")))
+        raise FileNotFoundError(
+            f"There is no {path.name} in benchmarks/results; there are: {known}. "
+            f"To write it: python -m benchmarks.{name} > benchmarks/results/{path.name}"
+        )
+    runs = pd.read_json(path, lines=True)
+    systems = runs.groupby("system", sort=False)
+    table = systems.mean(numeric_only=True).drop(columns="seed")
+    table["seeds"] = systems.size()
+    cited = (runs["published"].iloc[rows[0]] for rows in systems.indices.values())
+    table["published"] = [each if isinstance(each, dict) else None for each in cited]
+    return table
