@@ -108,3 +108,10 @@ def test_bad_input_is_refused(act, message):
 def test_a_metric_that_was_not_evaluated_is_named():
     with pytest.raises(KeyError, match=r"'ndcg@5' was not evaluated; there are hr@10"):
         report()["ndcg@5"]
+
+
+def test_a_figure_is_the_same_number_wherever_it_is_read():
+    rng = np.random.default_rng(0)
+    one = report(**{"ndcg@10": rng.random(2_500), "mrr@10": rng.random(2_500)})
+    assert one.figures()["ndcg@10"] == one["ndcg@10"] == one.table()["mean"]["ndcg@10"]
+    assert one.mean()["mrr@10"] == one["mrr@10"]

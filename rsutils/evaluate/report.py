@@ -128,5 +128,5 @@ def _summary(values: dict[str, np.ndarray], level: float, title: str) -> pd.Data
     """Mean and interval of each array of ``values``, a row each."""
     columns = np.column_stack(list(values.values()))
     low, high = percentiles(bootstrap_means(columns), level)
-    table = {title: columns.mean(axis=0), "low": low, "high": high}
+    table = {title: [array.mean() for array in values.values()], "low": low, "high": high}
     return pd.DataFrame(table, index=pd.Index(list(values), name="metric"))
