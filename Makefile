@@ -10,7 +10,7 @@ endif
 export PROFILE DATASET SEED RSUTILS_DATA RSUTILS_CACHE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup horovod course test lab bench lint notebooks readme lock demo-world clean
+.PHONY: help setup horovod course test lab bench lint notebooks readme site lock demo-world clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,10 @@ notebooks: setup  ## run the lessons and commit-ready outputs into notebooks/ it
 
 readme: setup  ## renew README's tables and, from build/ledger.jsonl, its picture
 	@$(RUN) tools/refresh_readme.py --picture
+
+site: setup  ## the course as web pages to read, in build/site
+	@$(RUN) -m uv pip install --quiet --python $(RUN) --require-hashes -r requirements/site.txt
+	@$(RUN) tools/build_site.py
 
 lock: setup  ## resolve requirements/*.txt anew from pyproject.toml
 	@$(RUN) tools/lock.py

@@ -1,11 +1,13 @@
 """Pictures that several lessons draw, in one style that also works without colour vision."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#7f7f7f"
 STYLE = {
@@ -115,12 +117,40 @@ def quality_against_cost(
     """
     axes = plt.subplots()[1] if axes is None else axes
     axes.scatter(rows[cost], rows[quality], color=BLUE, zorder=3)
-    for place, row in enumerate(rows.sort_values(cost).to_dict("records")):
-        offset = (7, 5 if place % 2 else -14)  # neighbours' names do not cover each other
-        point = (row[cost], row[quality])
-        axes.annotate(row["system"], point, offset, textcoords="offset points")
     axes.set_xscale("log")
     axes.margins(x=0.25)
     axes.set(xlabel=label, ylabel=quality, ylim=(0, 1.2 * rows[quality].max()))
+    if rows[cost].max() < 30 * rows[cost].min():
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.25)
+    _name_points(axes, rows[[cost, quality]].to_numpy(), rows["system"])
     return axes
+
+
+PLACES = [
+    *((7, 5, "left"), (7, -14, "left"), (-7, 5, "right"), (-7, -14, "right")),
+    *((0, 16, "center"), (0, -25, "center")),
+]
+"""Where a point's name may stand, in points from it, best first."""
+
+
+def _name_points(axes: Axes, points: np.ndarray, names: Iterable[str]) -> None:
+    """Write each name beside its point, where it covers neither a name nor a point if it can."""
+    axes.figure.draw_without_rendering()
+    taken = [
+        Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in axes.transData.transform(points)
+    ]
+    for point, name in zip(points, names, strict=True):
+        boxes = []
+        for x, y, side in PLACES:
+            text = axes.annotate(name, point, (x, y), textcoords="offset points", ha=side)
+            boxes.append(text.get_window_extent())
+            if not boxes[-1].count_overlaps(taken):
+                break
+            text.remove()
+        else:
+            x, y, side = PLACES[int(np.argmin([box.count_overlaps(taken) for box in boxes]))]
+            text = axes.annotate(name, point, (x, y), textcoords="offset points", ha=side)
+        taken.append(text.get_window_extent())
