@@ -18,12 +18,13 @@ SOURCE, SITE = settings.BUILD / "site_source", settings.BUILD / "site"
 PAGES = ["CONTRIBUTING.md", "LICENSE-TEXT", "data/README.md", "notebooks/headline.png"]
 OPTIONS = {
     "project": "Engineering large recommender systems",
-    "extensions": "myst_nb",
+    "extensions": ["myst_nb"],
     "html_theme": "furo",
     "html_title": "Engineering large recommender systems",
     "nb_execution_mode": "off",
-    "myst_heading_anchors": "2",
-    "suppress_warnings": "myst.xref_missing,misc.highlighting_failure",
+    "myst_enable_extensions": ["dollarmath"],
+    "myst_heading_anchors": 2,
+    "suppress_warnings": ["myst.xref_missing", "misc.highlighting_failure"],
 }
 
 
@@ -39,6 +40,8 @@ def collect() -> None:
             if "solution" in cell.metadata.get("tags", []):
                 cell.metadata.tags.append("hide-input")
         nbformat.write(notebook, SOURCE / "notebooks" / lesson.path.name)
+    settings_file = "".join(f"{name} = {value!r}\n" for name, value in OPTIONS.items())
+    (SOURCE / "conf.py").write_text(settings_file, encoding="utf-8")
     contents = [f"notebooks/{lesson.name}" for lesson in find_lessons()]
     contents += ["data/README", "CONTRIBUTING"]
     readme = (settings.REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -50,9 +53,8 @@ def main() -> int:
     """Collect the pages and let Sphinx make HTML of them."""
     collect()
     shutil.rmtree(SITE, ignore_errors=True)
-    given = [part for name, value in OPTIONS.items() for part in ("-D", f"{name}={value}")]
-    command = [sys.executable, "-m", "sphinx", "-C", "-q", "-b", "html", *given]
-    code = subprocess.run([*command, str(SOURCE), str(SITE)]).returncode
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(SOURCE), str(SITE)]
+    code = subprocess.run(command).returncode
     if code == 0:
         print(f"open {os.path.relpath(SITE / 'index.html')}")
     return code
