@@ -33,6 +33,11 @@ MATRIX_FACTORIZATION = {
     "ndcg@10": 0.4523,
     "source": POPULARITY["source"] + "; SGD with sampled negatives and a logistic loss",
 }
+NEUMF = {
+    "hr@10": 0.705,
+    "ndcg@10": 0.426,
+    "source": "He et al. 2017, Neural collaborative filtering, table 2: without pre-training",
+}
 
 
 def test() -> Part:
@@ -103,6 +108,13 @@ SYSTEMS = {
         lambda **settings: models.SoftmaxCF(progress=False, **settings),
         chosen={"dimensions": 256, "l2": 0.045},
         grid={"dimensions": (192, 256), "l2": (0.03, 0.04, 0.045, 0.05)},
+        seeded=True,
+    ),
+    "neumf": System(
+        lambda **settings: models.NCF(progress=False, **settings),
+        chosen={"l2": 0.02, "learning_rate": 0.005, "epochs": 8},
+        grid={"l2": (0.01, 0.02), "learning_rate": (0.005,), "epochs": (8,)},
+        published=NEUMF,
         seeded=True,
     ),
 }

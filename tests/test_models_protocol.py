@@ -16,6 +16,9 @@ MODELS = {
     "ease": lambda seed=0: models.EASE(l2=2.0),
     "markov": lambda seed=0: models.MarkovChain(),
     "ials": lambda seed=0: models.IALS(dimensions=8, l2=0.02, seed=seed, **QUIET),
+    "ncf": lambda seed=0: models.NCF(
+        8, 4, (8,), learning_rate=0.05, epochs=30, batch_size=64, seed=seed, **QUIET
+    ),
     "softmax_sgd": lambda seed=0: models.SoftmaxSGD(
         dimensions=8, learning_rate=0.05, row_items=3, seed=seed, **QUIET
     ),
@@ -24,7 +27,7 @@ MODELS = {
     ),
 }
 PERSONAL = sorted(set(MODELS) - {"popularity"})
-SEEDED = ["ials", "softmax_cf", "softmax_sgd"]
+SEEDED = ["ials", "ncf", "softmax_cf", "softmax_sgd"]
 HISTORY = ["ease", "ials", "neighbours"]
 
 N_USERS, N_ITEMS, COLD = 41, 20, 40

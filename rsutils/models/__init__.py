@@ -11,6 +11,7 @@ _MODULE_OF = {
     "IALS": "als",
     "ItemNeighbours": "neighbours",
     "MarkovChain": "markov",
+    "NCF": "ncf",
     "Popularity": "popularity",
     "SoftmaxCF": "softmax_cf",
     "SoftmaxSGD": "softmax_sgd",

@@ -1,7 +1,6 @@
 """Softmax collaborative filtering in Keras 3: a full softmax over all items, compiled steps."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.penalties import penalised
 from rsutils.models.popularity import item_counts
 
 
@@ -153,41 +153,16 @@ class SoftmaxCF(Recommender):
         return keras.ops.convert_to_numpy(self.model_(users.astype(np.int32), training=False))
 
 
-@contextmanager
-def frequency_scaled(model: Any, history: sparse.csr_matrix, l2: float) -> Iterator[None]:
-    """Give both tables of ``model`` the penalty of :class:`SoftmaxCF` while it trains.
-
-    Afterwards the model is again what :func:`build` gave: standard layers, no custom objects.
-    """
+def frequency_scaled(
+    model: Any, history: sparse.csr_matrix, l2: float
+) -> AbstractContextManager[None]:
+    """Give both tables of ``model`` the penalty of :class:`SoftmaxCF` while it trains."""
     each = l2 / 2 / history.nnz
     count = np.asarray(history.sum(axis=0))
-    user = model.get_layer("user_factors").embeddings
-    item = model.get_layer("item_factors").kernel
-    user.regularizer = WeightedL2(each * np.diff(history.indptr)[:, None])
-    item.regularizer = WeightedL2(each * (count + count.mean()))
-    try:
-        yield
-    finally:
-        user.regularizer = item.regularizer = None
-
-
-class WeightedL2(keras.regularizers.Regularizer):
-    """The sum of ``weight`` times the squared table.
-
-    Args:
-        weight: of a shape that broadcasts with the table.
-
-    Example:
-        >>> float(WeightedL2([[1.0], [0.5]])(np.array([[1.0, 2.0], [2.0, 0.0]])))
-        7.0
-    """
-
-    def __init__(self, weight: np.ndarray) -> None:
-        self.weight = np.asarray(weight, np.float32)
-
-    def __call__(self, table: Any) -> Any:
-        """The penalty, a scalar."""
-        return keras.ops.sum(self.weight * keras.ops.square(table))
+    return penalised(
+        (model.get_layer("user_factors").embeddings, each * np.diff(history.indptr)[:, None]),
+        (model.get_layer("item_factors").kernel, each * (count + count.mean())),
+    )
 
 
 class UserBatches(keras.utils.PyDataset):

@@ -1,0 +1,240 @@
+"""Neural collaborative filtering: GMF, MLP and NeuMF, trained on sampled negatives."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from rsutils.data.interactions import Interactions
+from rsutils.models.base import Recommender
+from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.pair_batches import PairBatches
+from rsutils.models.penalties import penalised
+from rsutils.models.popularity import item_counts
+
+PAIRS = 1 << 16
+"""Pairs of a user and an item that are scored at a time."""
+
+
+@dataclass(frozen=True)
+class NCFConfig:
+    """What :func:`build` needs to know.
+
+    Attributes:
+        n_users: rows of the user tables.
+        n_items: rows of the item tables.
+        gmf_dimensions: length of the factors that are multiplied; 0 leaves this branch out.
+        mlp_dimensions: length of the factors that enter the hidden layers.
+        hidden: units of each hidden layer; none leaves this branch out.
+        dropout: share of units hidden before each hidden layer in training.
+        seed: of the first weights and of dropout.
+    """
+
+    n_users: int
+    n_items: int
+    gmf_dimensions: int = 64
+    mlp_dimensions: int = 32
+    hidden: Sequence[int] = (64, 32, 16)
+    dropout: float = 0.0
+    seed: int = 0
+
+
+def build(K: ModuleType, config: NCFConfig) -> Any:
+    """The logit of "this user takes this item" (He et al. 2017, section 3.4, figure 3).
+
+    GMF multiplies two factors, the MLP joins two others and sends them through hidden layers
+    z = relu(Wx + b), and one output layer reads both.
+
+    Args:
+        K: ``keras``, or ``tf_keras`` for the twin that tfmot works on.
+        config: sizes, dropout and the seed.
+
+    Returns:
+        A functional model from ``{"user": (batch,), "item": (batch,)}`` int32 to (batch, 1) float32
+        logits; their sigmoid is the probability.
+    """
+    inputs = {name: K.Input((), dtype="int32", name=name) for name in ("user", "item")}
+    rows = {"user": config.n_users, "item": config.n_items}
+
+    def factor(name: str, branch: str, dimensions: int, offset: int) -> Any:
+        return K.layers.Embedding(
+            rows[name],
+            dimensions,
+            embeddings_initializer=K.initializers.RandomNormal(
+                stddev=0.1 / np.sqrt(dimensions), seed=config.seed + offset
+            ),
+            name=f"{branch}_{name}",
+        )(inputs[name])
+
+    branches = []
+    if config.gmf_dimensions:
+        pair = [factor(n, "gmf", config.gmf_dimensions, i) for i, n in enumerate(inputs)]
+        branches.append(K.layers.Multiply(name="gmf")(pair))
+    if config.hidden:
+        pair = [factor(n, "mlp", config.mlp_dimensions, 2 + i) for i, n in enumerate(inputs)]
+        z = K.layers.Concatenate(name="mlp")(pair)
+        for number, units in enumerate(config.hidden, 1):
+            z = K.layers.Dropout(config.dropout, seed=config.seed, name=f"dropout_{number}")(z)
+            start = K.initializers.HeNormal(seed=config.seed + 3 + number)
+            z = K.layers.Dense(
+                units, activation="relu", kernel_initializer=start, name=f"hidden_{number}"
+            )(z)
+        branches.append(z)
+    joined = K.layers.Concatenate(name="joined")(branches) if len(branches) > 1 else branches[0]
+    logit = K.layers.Dense(1, kernel_initializer="ones", name="logit")(joined)
+    return K.Model(inputs, logit, name="ncf")
+
+
+class NCF(Recommender):
+    """Is this pair taken? A probability from two factors, by a product, hidden layers, or both.
+
+    Minimises the binary cross-entropy of the observed pairs and of ``negatives`` pairs for each,
+    drawn anew in every epoch among the items that the user does not have (He et al. 2017, "Neural
+    collaborative filtering", eq. 7), by Adam with a falling learning rate. ``hidden=()`` is GMF,
+    ``gmf_dimensions=0`` the MLP, both together NeuMF.
+
+    Args:
+        gmf_dimensions: length of the factors that are multiplied.
+        mlp_dimensions: length of the factors that enter the hidden layers.
+        hidden: units of each hidden layer.
+        l2: strength of the regularisation of all factors, for each pair that they are part of.
+        dropout: share of units hidden before each hidden layer in training.
+        negatives: pairs drawn for each observed one.
+        learning_rate: of Adam at the start; it falls to 0 as a cosine.
+        epochs: passes over the interactions.
+        batch_size: observed pairs a step.
+        seed: of the first weights, the order, the negatives and dropout.
+        progress: show a progress bar.
+
+    Attributes:
+        model_: the functional Keras model that :func:`build` gives.
+        popularity_: (n_items,) float32, scores of users without a history.
+
+    Raises:
+        ValueError: an argument is out of its range, or there is neither branch.
+        FloatingPointError: training diverged.
+
+    Example:
+        >>> log = Interactions.of(user=[0, 0, 1, 1, 2, 2], item=[0, 1, 0, 1, 2, 3])
+        >>> model = NCF(8, hidden=(), learning_rate=0.1, epochs=60, progress=False).fit(log)
+        >>> sorted(model.recommend([2], k=2)[0].tolist())
+        [2, 3]
+    """
+
+    def __init__(
+        self,
+        gmf_dimensions: int = 64,
+        mlp_dimensions: int = 32,
+        hidden: Sequence[int] = (64, 32, 16),
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        negatives: int = 4,
+        learning_rate: float = 0.002,
+        epochs: int = 20,
+        batch_size: int = 2048,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        check_counts(
+            mlp_dimensions=mlp_dimensions,
+            negatives=negatives,
+            epochs=epochs,
+            batch_size=batch_size,
+            **{f"hidden[{place}]": units for place, units in enumerate(hidden)},
+        )
+        check_positive(learning_rate=learning_rate)
+        check_range(0, np.inf, l2=l2)
+        check_range(0, 0.99, dropout=dropout)
+        if gmf_dimensions or not hidden:
+            check_counts(gmf_dimensions=gmf_dimensions)
+        self.gmf_dimensions = gmf_dimensions
+        self.mlp_dimensions = mlp_dimensions
+        self.hidden = tuple(hidden)
+        self.l2 = l2
+        self.dropout = dropout
+        self.negatives = negatives
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.progress = progress
+
+    def config(self) -> NCFConfig:
+        """What built ``model_``; pass it to :func:`build` with ``tf_keras`` for the twin."""
+        self._known_users([])
+        return NCFConfig(
+            self.n_users_,
+            self.n_items_,
+            self.gmf_dimensions,
+            self.mlp_dimensions,
+            self.hidden,
+            self.dropout,
+            self.seed,
+        )
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Run ``epochs`` passes; repeated pairs count as often as they occur."""
+        self._start_fit(interactions)
+        batches = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
+        rate = keras.optimizers.schedules.CosineDecay(
+            self.learning_rate, decay_steps=self.epochs * len(batches)
+        )
+        model = build(keras, self.config())
+        model.compile(
+            optimizer=keras.optimizers.Adam(rate),
+            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        )
+        with (
+            self._penalty(model, interactions),
+            tqdm(total=self.epochs, desc="NCF", disable=not self.progress) as bar,
+        ):
+            tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
+            model.fit(batches, epochs=self.epochs, verbose=0, shuffle=False, callbacks=[tick])
+        if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+            raise FloatingPointError(
+                f"Training diverged with learning_rate={self.learning_rate}; lower it."
+            )
+        self.model_ = model
+        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
+        self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
+        return self
+
+    def _penalty(self, model: Any, interactions: Interactions) -> AbstractContextManager[None]:
+        """l2 / 2 times a factor's squared length, in the mean over observed and drawn pairs.
+
+        Drawn pairs are spread evenly over the items, so each item counts in as many as the others.
+        """
+        n = len(interactions)
+        drawn = self.negatives * n / self.n_items_
+        pairs = {
+            "user": (1 + self.negatives) * np.bincount(interactions.user, minlength=self.n_users_),
+            "item": drawn + np.bincount(interactions.item, minlength=self.n_items_),
+        }
+        weight = {name: self.l2 / 2 / n / (1 + self.negatives) * c for name, c in pairs.items()}
+        tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+        return penalised(
+            *((t.embeddings, weight[t.name.rpartition("_")[2]][:, None]) for t in tables)
+        )
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """The logit of every pair: (len(users), n_items) float32."""
+        users = self._known_users(users).astype(np.int32)
+        scores = np.empty((len(users), self.n_items_), np.float32)
+        at_a_time = max(1, PAIRS // self.n_items_)
+        for start in range(0, len(users), at_a_time):
+            block = users[start : start + at_a_time]
+            pairs = {
+                "user": np.repeat(block, self.n_items_),
+                "item": np.tile(np.arange(self.n_items_, dtype=np.int32), len(block)),
+            }
+            scores[start : start + len(block)] = self._logits(pairs).numpy().reshape(len(block), -1)
+        scores[self.cold_[users]] = self.popularity_
+        return scores
