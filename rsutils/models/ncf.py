@@ -10,9 +10,9 @@ from typing import Any, Self
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from rsutils.data.interactions import Interactions
+from rsutils.models.adam import fit_by_adam
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.pair_batches import PairBatches
@@ -183,23 +183,15 @@ class NCF(Recommender):
         """Run ``epochs`` passes; repeated pairs count as often as they occur."""
         self._start_fit(interactions)
         batches = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
-        rate = keras.optimizers.schedules.CosineDecay(
-            self.learning_rate, decay_steps=self.epochs * len(batches)
-        )
         model = build(keras, self.config())
-        model.compile(
-            optimizer=keras.optimizers.Adam(rate),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        )
-        with (
-            self._penalty(model, interactions),
-            tqdm(total=self.epochs, desc="NCF", disable=not self.progress) as bar,
-        ):
-            tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
-            model.fit(batches, epochs=self.epochs, verbose=0, shuffle=False, callbacks=[tick])
-        if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-            raise FloatingPointError(
-                f"Training diverged with learning_rate={self.learning_rate}; lower it."
+        with self._penalty(model, interactions):
+            fit_by_adam(
+                model,
+                batches,
+                keras.losses.BinaryCrossentropy(from_logits=True),
+                self.learning_rate,
+                self.epochs,
+                "NCF" if self.progress else None,
             )
         self.model_ = model
         self._logits = tf.function(partial(model, training=False), jit_compile=True)

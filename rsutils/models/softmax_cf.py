@@ -8,9 +8,9 @@ from typing import Any, Self
 import keras
 import numpy as np
 from scipy import sparse
-from tqdm import tqdm
 
 from rsutils.data.interactions import Interactions
+from rsutils.models.adam import fit_by_adam
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.penalties import penalised
@@ -121,27 +121,19 @@ class SoftmaxCF(Recommender):
         self._start_fit(interactions)
         history = interactions.to_csr()
         batches = UserBatches(history, self.batch_size, self.seed)
-        rate = keras.optimizers.schedules.CosineDecay(
-            self.learning_rate, decay_steps=self.epochs * len(batches)
-        )
         model = build(keras, self.config())
         model.get_layer("item_factors").bias.assign(np.log1p(item_counts(interactions)))
-        model.compile(
-            optimizer=keras.optimizers.Adam(rate),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        )
-        with (
-            frequency_scaled(model, history, self.l2),
-            tqdm(total=self.epochs, desc="softmax CF", disable=not self.progress) as bar,
-        ):
-            tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
-            model.fit(batches, epochs=self.epochs, verbose=0, shuffle=False, callbacks=[tick])
-        factors, *others = model.get_weights()
-        if not all(np.isfinite(weights).all() for weights in (factors, *others)):
-            raise FloatingPointError(
-                f"Training diverged with learning_rate={self.learning_rate}; lower it."
+        with frequency_scaled(model, history, self.l2):
+            fit_by_adam(
+                model,
+                batches,
+                keras.losses.CategoricalCrossentropy(from_logits=True),
+                self.learning_rate,
+                self.epochs,
+                "softmax CF" if self.progress else None,
             )
         # Only the biases rank for a user without a history.
+        factors, *others = model.get_weights()
         factors[np.diff(history.indptr) == 0] = 0.0
         model.set_weights([factors, *others])
         self.model_ = model
