@@ -1,7 +1,8 @@
 """Helpers of the course: one recommender from its first baseline to a small, fast service.
 
 The rooms, in the order in which data walks through them: ``settings``, ``data``, ``evaluate``,
-``models``, ``measure``, ``course``. A room imports only from rooms before it.
+``training``, ``models``, ``serve``, ``measure``, ``course``. A room imports only from rooms before
+it.
 """
 
 from rsutils import settings

@@ -5,7 +5,7 @@ import tf_keras
 
 from rsutils.data.interactions import Interactions
 from rsutils.models.ncf import NCF, NCFConfig, build
-from rsutils.models.pair_batches import PairBatches
+from rsutils.training import PairBatches
 
 SIZES = {"gmf_dimensions": 3, "mlp_dimensions": 4, "hidden": (5, 2)}
 
@@ -76,7 +76,7 @@ def test_batches_hold_every_pair_once_with_items_that_its_user_lacks(log):
     assert len(drawn) == 2 * len(log)
     assert not observed & set(drawn)
     before = batches.items.copy()
-    batches.on_epoch_end()
+    batches.start_epoch(1)
     assert not np.array_equal(before[:, 1:], batches.items[:, 1:])
 
 

@@ -44,7 +44,7 @@ def test_batches_hold_each_user_with_a_history_once(log):
 def test_the_order_is_new_in_each_epoch():
     batches = UserBatches(Interactions.of(range(50), range(50)).to_csr(), 50, seed=0)
     first = batches[0][0].copy()
-    batches.on_epoch_end()
+    batches.start_epoch(1)
     assert sorted(first) == sorted(batches[0][0])
     assert not np.array_equal(first, batches[0][0])
 

@@ -8,7 +8,17 @@ import pytest
 from rsutils import settings
 
 PACKAGE = settings.REPOSITORY / "rsutils"
-ROOMS = ["settings", "quiet", "data", "evaluate", "models", "serve", "measure", "course"]
+ROOMS = [
+    "settings",
+    "quiet",
+    "data",
+    "evaluate",
+    "training",
+    "models",
+    "serve",
+    "measure",
+    "course",
+]
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -12,12 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from rsutils.data.interactions import Interactions
-from rsutils.models.adam import fit_by_adam
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.pair_batches import PairBatches
-from rsutils.models.penalties import penalised
 from rsutils.models.popularity import item_counts
+from rsutils.training import PairBatches, fit, penalised
 
 PAIRS = 1 << 16
 """Pairs of a user and an item that are scored at a time."""
@@ -179,24 +177,29 @@ class NCF(Recommender):
             self.seed,
         )
 
-    def fit(self, interactions: Interactions) -> Self:
-        """Run ``epochs`` passes; repeated pairs count as often as they occur."""
+    def fit(
+        self, interactions: Interactions, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> Self:
+        """Run ``epochs`` passes; repeated pairs count as often as they occur.
+
+        ``callbacks`` go to Keras; while they run, the model already gives scores.
+        """
         self._start_fit(interactions)
         batches = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
-        model = build(keras, self.config())
+        self.model_ = model = build(keras, self.config())
+        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
+        self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         with self._penalty(model, interactions):
-            fit_by_adam(
+            fit(
                 model,
                 batches,
                 keras.losses.BinaryCrossentropy(from_logits=True),
                 self.learning_rate,
                 self.epochs,
                 "NCF" if self.progress else None,
+                callbacks,
             )
-        self.model_ = model
-        self._logits = tf.function(partial(model, training=False), jit_compile=True)
-        self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
-        self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         return self
 
     def _penalty(self, model: Any, interactions: Interactions) -> AbstractContextManager[None]:

@@ -1,5 +1,6 @@
 """Softmax collaborative filtering in Keras 3: a full softmax over all items, compiled steps."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,11 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from rsutils.data.interactions import Interactions
-from rsutils.models.adam import fit_by_adam
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.penalties import penalised
 from rsutils.models.popularity import item_counts
+from rsutils.training import EpochBatches, fit, penalised
 
 
 @dataclass(frozen=True)
@@ -116,27 +116,32 @@ class SoftmaxCF(Recommender):
         self._known_users([])
         return SoftmaxConfig(self.n_users_, self.n_items_, self.dimensions, self.seed)
 
-    def fit(self, interactions: Interactions) -> Self:
-        """Run ``epochs`` passes; repeated pairs count once."""
+    def fit(
+        self, interactions: Interactions, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> Self:
+        """Run ``epochs`` passes; repeated pairs count once.
+
+        ``callbacks`` go to Keras; while they run, the model already gives scores.
+        """
         self._start_fit(interactions)
         history = interactions.to_csr()
         batches = UserBatches(history, self.batch_size, self.seed)
-        model = build(keras, self.config())
+        self.model_ = model = build(keras, self.config())
         model.get_layer("item_factors").bias.assign(np.log1p(item_counts(interactions)))
         with frequency_scaled(model, history, self.l2):
-            fit_by_adam(
+            fit(
                 model,
                 batches,
                 keras.losses.CategoricalCrossentropy(from_logits=True),
                 self.learning_rate,
                 self.epochs,
                 "softmax CF" if self.progress else None,
+                callbacks,
             )
         # Only the biases rank for a user without a history.
         factors, *others = model.get_weights()
         factors[np.diff(history.indptr) == 0] = 0.0
         model.set_weights([factors, *others])
-        self.model_ = model
         return self
 
     def scores(self, users: np.ndarray) -> np.ndarray:
@@ -157,7 +162,7 @@ def frequency_scaled(
     )
 
 
-class UserBatches(keras.utils.PyDataset):
+class UserBatches(EpochBatches):
     """Mini-batches of users: ids, what share of their history each item is, and the users' weights.
 
     A user weighs as many interactions as they have, in units of the mean user's.
@@ -169,18 +174,16 @@ class UserBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, history: sparse.csr_matrix, batch_size: int, seed: int) -> None:
-        super().__init__()
         self.history = history
         self.batch_size = batch_size
         self.length = np.diff(history.indptr).astype(np.float32)
         self.users = np.flatnonzero(self.length).astype(np.int32)
         self.weight = self.length / self.length[self.users].mean()
-        self.rng = np.random.default_rng(seed)
-        self.on_epoch_end()
+        super().__init__(seed)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self.rng.shuffle(self.users)
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw the order."""
+        self.users = rng.permutation(np.sort(self.users))
 
     def __len__(self) -> int:
         return -(-len(self.users) // self.batch_size)

@@ -1,13 +1,13 @@
 """What models of single pairs train on: observed pairs, and pairs drawn among the others."""
 
-import keras
 import numpy as np
 
 from rsutils.data.interactions import Interactions
 from rsutils.data.negatives import sample_negatives
+from rsutils.training.batches import EpochBatches
 
 
-class PairBatches(keras.utils.PyDataset):
+class PairBatches(EpochBatches):
     """Mini-batches of observed pairs with their negatives, drawn anew for every epoch.
 
     Args:
@@ -20,19 +20,17 @@ class PairBatches(keras.utils.PyDataset):
     def __init__(
         self, interactions: Interactions, batch_size: int, negatives: int, seed: int
     ) -> None:
-        super().__init__()
         self.interactions = interactions
         self.batch_size = batch_size
         self.negatives = negatives
-        self.rng = np.random.default_rng(seed)
-        self.on_epoch_end()
+        super().__init__(seed)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order and negatives."""
-        log, draw = self.interactions, int(self.rng.integers(2**31))
-        drawn = sample_negatives(log, log.user, self.negatives, seed=draw)
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw order and negatives."""
+        log = self.interactions
+        drawn = sample_negatives(log, log.user, self.negatives, seed=int(rng.integers(2**31)))
         self.items = np.column_stack([log.item, drawn])
-        self.order = self.rng.permutation(len(log))
+        self.order = rng.permutation(len(log))
 
     def __len__(self) -> int:
         return -(-len(self.interactions) // self.batch_size)
