@@ -10,7 +10,14 @@ from rsutils import models
 from rsutils.data.interactions import Interactions
 
 QUIET = {"progress": False}
+SMALL = {"dimensions": 16, "dropout": 0.1, "batch_size": 10}
 MODELS = {
+    "bert4rec": lambda seed=0: models.BERT4Rec(
+        **SMALL, learning_rate=0.02, epochs=40, seed=seed, **QUIET
+    ),
+    "sasrec": lambda seed=0: models.SASRec(
+        **SMALL, learning_rate=0.02, epochs=20, seed=seed, **QUIET
+    ),
     "popularity": lambda seed=0: models.Popularity(),
     "neighbours": lambda seed=0: models.ItemNeighbours(neighbours=5, shrinkage=1.0),
     "ease": lambda seed=0: models.EASE(l2=2.0),
@@ -27,7 +34,7 @@ MODELS = {
     ),
 }
 PERSONAL = sorted(set(MODELS) - {"popularity"})
-SEEDED = ["ials", "ncf", "softmax_cf", "softmax_sgd"]
+SEEDED = ["bert4rec", "sasrec", "ials", "ncf", "softmax_cf", "softmax_sgd"]
 HISTORY = ["ease", "ials", "neighbours"]
 
 N_USERS, N_ITEMS, COLD = 41, 20, 40
@@ -161,7 +168,7 @@ def test_a_history_over_other_items_is_refused(name, fitted):
 def test_the_package_names_every_model():
     assert {type(make()).__name__ for make in MODELS.values()} == set(models._MODULE_OF)
     assert set(models._MODULE_OF) <= set(dir(models))
-    with pytest.raises(AttributeError, match="it has EASE"):
+    with pytest.raises(AttributeError, match="it has BERT4Rec, EASE"):
         models.NeuralEASE  # noqa: B018
 
 

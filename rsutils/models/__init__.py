@@ -7,12 +7,14 @@ from rsutils.models.base import NOTHING, Recommender, top_k
 __all__ = ["NOTHING", "Recommender", "top_k"]
 
 _MODULE_OF = {
+    "BERT4Rec": "bert4rec",
     "EASE": "ease",
     "IALS": "als",
     "ItemNeighbours": "neighbours",
     "MarkovChain": "markov",
     "NCF": "ncf",
     "Popularity": "popularity",
+    "SASRec": "sasrec",
     "SoftmaxCF": "softmax_cf",
     "SoftmaxSGD": "softmax_sgd",
 }

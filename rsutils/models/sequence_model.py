@@ -1,0 +1,169 @@
+"""What SASRec and BERT4Rec share: a transformer over histories, and scores from its last state."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rsutils.data.interactions import Interactions
+from rsutils.models.base import Recommender
+from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.popularity import item_counts
+from rsutils.models.transformer import TransformerConfig, build
+from rsutils.training import EpochBatches, fit
+from rsutils.training.item_prediction import LOSSES, ItemPrediction
+from rsutils.training.sequence_batches import Sequences, places
+
+USERS = 256
+"""Histories that go through the transformer at a time when scoring."""
+
+
+class SequenceModel(Recommender):
+    """A recommender whose only knowledge of a user is the order of their items.
+
+    It has no vector for a user, so a new history needs no refit: see :meth:`observe`.
+
+    Attributes:
+        model_: the functional Keras model that ``rsutils.models.transformer.build`` gives.
+        histories_: the users' sequences that scores are made from.
+        popularity_: (n_items,) float32, scores of users without a history.
+    """
+
+    causal: bool
+    title: str
+
+    def __init__(
+        self,
+        dimensions: int,
+        blocks: int,
+        heads: int,
+        length: int,
+        dropout: float,
+        loss: str,
+        negatives: int,
+        learning_rate: float,
+        epochs: int,
+        batch_size: int,
+        seed: int,
+        progress: bool,
+    ) -> None:
+        check_counts(
+            dimensions=dimensions,
+            blocks=blocks,
+            heads=heads,
+            length=length,
+            negatives=negatives,
+            epochs=epochs,
+            batch_size=batch_size,
+        )
+        check_positive(learning_rate=learning_rate)
+        check_range(0, 0.99, dropout=dropout)
+        if dimensions % heads:
+            raise ValueError(f"dimensions is {dimensions}; expected a multiple of heads={heads}.")
+        if loss not in LOSSES:
+            raise ValueError(f"loss is {loss!r}; expected one of {', '.join(LOSSES)}.")
+        self.dimensions = dimensions
+        self.blocks = blocks
+        self.heads = heads
+        self.length = length
+        self.dropout = dropout
+        self.loss = loss
+        self.negatives = negatives
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.progress = progress
+
+    def fit(
+        self, interactions: Interactions, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> Self:
+        """Run ``epochs`` passes over the users; order within a user is by time.
+
+        ``callbacks`` go to Keras; while they run, the model already gives scores.
+        """
+        self._start_fit(interactions)
+        self.model_ = build(keras, self.config())
+        self._last_states = tf.function(self._last_states_of, reduce_retracing=True)
+        self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
+        self.histories_ = Sequences.of(interactions)
+        batches = self._batches(self.histories_)
+        if not len(batches):
+            raise ValueError(
+                f"No user has two items; {type(self).__name__} learns from what follows what."
+            )
+        trained = ItemPrediction(
+            self.model_, "items", self.n_items_, self.loss, self.negatives, self.seed
+        )
+        fit(
+            trained,
+            batches,
+            None,
+            self.learning_rate,
+            self.epochs,
+            self.title if self.progress else None,
+            callbacks,
+            warmup=0.05,
+            jit_compile=False,
+        )
+        return self
+
+    def observe(self, interactions: Interactions) -> Self:
+        """Score from these histories from now on, without learning from them.
+
+        The users may be others than those the model was fitted on.
+
+        Raises:
+            ValueError: the table is over another number of items.
+        """
+        self._known_users([])
+        if interactions.n_items != self.n_items_:
+            raise ValueError(
+                f"The histories cover {interactions.n_items} items; expected {self.n_items_}, as "
+                "the model was fitted."
+            )
+        self.histories_ = Sequences.of(interactions)
+        self.n_users_ = interactions.n_users
+        return self
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """Inner products of the last state and every item: (len(users), n_items) float32."""
+        users = self._known_users(users)
+        scores = np.empty((len(users), self.n_items_), np.float32)
+        table = self.model_.get_layer("items").embeddings.numpy()[1 : self.n_items_ + 1]
+        for start in range(0, len(users), USERS):
+            item = self._asked(users[start : start + USERS])
+            given = {"item": item, "place": places(item, self.length)}
+            last = np.maximum((item > 0).sum(axis=1) - 1, 0).astype(np.int32)
+            states = self._last_states(given, last)
+            scores[start : start + USERS] = states.numpy() @ table.T
+        scores[self.histories_.lengths()[users] == 0] = self.popularity_
+        return scores
+
+    def config(self) -> TransformerConfig:
+        """What built ``model_``; pass it to ``build`` with ``tf_keras`` for the twin."""
+        self._known_users([])
+        return TransformerConfig(
+            n_tokens=self.n_items_ + (1 if self.causal else 2),
+            length=self.length,
+            causal=self.causal,
+            dimensions=self.dimensions,
+            blocks=self.blocks,
+            heads=self.heads,
+            dropout=self.dropout,
+            seed=self.seed,
+        )
+
+    def _last_states_of(self, given: dict[str, Any], last: Any) -> Any:
+        return tf.gather(self.model_(given, training=False), last, batch_dims=1)
+
+    @abstractmethod
+    def _batches(self, sequences: Sequences) -> EpochBatches:
+        """What ``fit`` trains on."""
+
+    @abstractmethod
+    def _asked(self, users: np.ndarray) -> np.ndarray:
+        """Sequences whose last state is compared with the items: (len(users), n) int32."""
