@@ -130,6 +130,21 @@ def test_new_histories_are_scored_without_a_refit(name, fitted, log):
         model.observe(Interactions.of([0], [3]))
 
 
+@pytest.mark.filterwarnings("error")
+def test_validation_items_choose_the_weights(log, monkeypatch):
+    values, weights = iter([0.1, 0.3, 0.2]), []
+
+    def ranking(model, validation, **options):
+        assert validation is log
+        weights.append(model.model_.get_weights())
+        return {"ndcg@10": next(values)}
+
+    monkeypatch.setattr("rsutils.models.sequence_model.full_ranking", ranking)
+    model = MODELS["sasrec"](epochs=3).fit(log, validation=log)
+    for best, kept in zip(weights[1], model.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(best, kept)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_scores_do_not_depend_on_who_else_is_asked(name, fitted):
     together = fitted[name].scores(np.arange(6))
@@ -158,6 +173,13 @@ def test_settings_out_of_range_are_named(given, name):
         SASRec(**given)
     with pytest.raises(ValueError, match="masked is 1"):
         BERT4Rec(masked=1.0)
+
+
+def test_batches_may_grow_longer_after_the_first_ones():
+    """Two short batches come first, then one that is four times as wide."""
+    long = Interactions.of([0] * 90 + [1, 1, 2, 2], [*range(90), 0, 1, 1, 2])
+    for seed in range(4):
+        SASRec(4, length=100, batch_size=1, epochs=1, seed=seed, progress=False).fit(long)
 
 
 histories = st.lists(st.lists(st.integers(0, N_ITEMS - 1), max_size=12), min_size=1, max_size=8)

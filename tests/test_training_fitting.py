@@ -6,7 +6,7 @@ import pytest
 
 from rsutils.data.interactions import Interactions
 from rsutils.models import NCF, SoftmaxCF
-from rsutils.training import PairBatches, ScoreEachEpoch
+from rsutils.training import PairBatches, ScoreEachEpoch, keep_best
 from rsutils.training.fitting import cosine
 
 EPOCHS = 6
@@ -82,10 +82,7 @@ def test_early_stopping_on_a_ranking_score_restores_the_best_weights(log):
         weights.append(model.model_.get_weights())
         return next(values)
 
-    measured = ScoreEachEpoch("ndcg@10", score)
-    stop = keras.callbacks.EarlyStopping(
-        "ndcg@10", mode="max", patience=3, restore_best_weights=True
-    )
+    measured, stop = keep_best("ndcg@10", score, patience=3)
     model.fit(log, callbacks=[measured, stop])
     assert [value for _, value, _ in measured.history] == [0.1, 0.5, 0.3, 0.2, 0.1]
     for best, kept in zip(weights[1], model.model_.get_weights(), strict=True):

@@ -9,16 +9,19 @@ import numpy as np
 import tensorflow as tf
 
 from rsutils.data.interactions import Interactions
+from rsutils.evaluate import full_ranking
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
 from rsutils.models.transformer import TransformerConfig, build
-from rsutils.training import EpochBatches, fit
+from rsutils.training import EpochBatches, fit, keep_best
 from rsutils.training.item_prediction import LOSSES, ItemPrediction
 from rsutils.training.sequence_batches import Sequences, places
 
 USERS = 256
 """Histories that go through the transformer at a time when scoring."""
+MEASUREMENTS = 20
+"""How often validation items are ranked in the course of training."""
 
 
 class SequenceModel(Recommender):
@@ -79,11 +82,18 @@ class SequenceModel(Recommender):
         self.progress = progress
 
     def fit(
-        self, interactions: Interactions, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        interactions: Interactions,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        validation: Interactions | None = None,
     ) -> Self:
         """Run ``epochs`` passes over the users; order within a user is by time.
 
-        ``callbacks`` go to Keras; while they run, the model already gives scores.
+        Args:
+            interactions: what to learn from.
+            callbacks: for Keras; while they run, the model already gives scores.
+            validation: items that came after. With them NDCG@10 is measured now and then, training
+                stops when it has long ceased to grow, and the best weights stay.
         """
         self._start_fit(interactions)
         self.model_ = build(keras, self.config())
@@ -105,11 +115,23 @@ class SequenceModel(Recommender):
             self.learning_rate,
             self.epochs,
             self.title if self.progress else None,
-            callbacks,
+            [*self._stop_by(validation, interactions), *callbacks],
             warmup=0.05,
             jit_compile=False,
         )
         return self
+
+    def _stop_by(
+        self, validation: Interactions | None, known: Interactions
+    ) -> list[keras.callbacks.Callback]:
+        if validation is None:
+            return []
+
+        def score() -> float:
+            report = full_ranking(self, validation, exclude=known, metrics=("ndcg",))
+            return report["ndcg@10"]
+
+        return keep_best("ndcg@10", score, every=max(1, self.epochs // MEASUREMENTS))
 
     def observe(self, interactions: Interactions) -> Self:
         """Score from these histories from now on, without learning from them.

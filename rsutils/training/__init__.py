@@ -4,9 +4,17 @@ Models use this room; it knows none of them.
 """
 
 from rsutils.training.batches import EpochBatches
-from rsutils.training.callbacks import ScoreEachEpoch
+from rsutils.training.callbacks import ScoreEachEpoch, keep_best
 from rsutils.training.fitting import fit
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
 
-__all__ = ["EpochBatches", "PairBatches", "ScoreEachEpoch", "WeightedL2", "fit", "penalised"]
+__all__ = [
+    "EpochBatches",
+    "PairBatches",
+    "ScoreEachEpoch",
+    "WeightedL2",
+    "fit",
+    "keep_best",
+    "penalised",
+]

@@ -1,9 +1,12 @@
 """Mini-batches that depend on the epoch's number alone, so that training can go on after a stop."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class EpochBatches(keras.utils.PyDataset):
@@ -24,6 +27,25 @@ class EpochBatches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Draw what is new in ``epoch``, which counts from 0."""
         self.draw(np.random.default_rng([self.seed, epoch]))
+
+    def dataset(self) -> tf.data.Dataset:
+        """The batches of the epoch that was started last, of any length in every dimension.
+
+        Keras guesses the shapes from the first two batches, and stops at one that is longer.
+        """
+        first = self[0]
+
+        def any_length(array: np.ndarray) -> tf.TensorSpec:
+            return tf.TensorSpec([None] * np.ndim(array), array.dtype)
+
+        def batches() -> Iterator[Any]:
+            for index in range(len(self)):
+                yield self[index]
+
+        data = tf.data.Dataset.from_generator(
+            batches, output_signature=tf.nest.map_structure(any_length, first)
+        )
+        return data.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> None:

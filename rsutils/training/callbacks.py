@@ -78,13 +78,13 @@ class ScoreEachEpoch(keras.callbacks.Callback):
     """Put a score of the half-trained recommender into the logs, for other callbacks to use.
 
     Keras' validation is a mean loss over rows; a recommender is judged on ranked lists. Give this
-    callback before ``keras.callbacks.EarlyStopping(monitor=name, mode="max",
-    restore_best_weights=True)`` and before ``TensorBoard``.
+    callback before ``keras.callbacks.TensorBoard``; :func:`keep_best` stops by it.
 
     Args:
         name: in the logs, such as ``"ndcg@10"``.
         score: takes nothing, returns the score.
-        every: epochs between two measurements; in between the last value stands.
+        every: epochs between two measurements, the first after epoch 1; in between the last value
+            stands.
 
     Attributes:
         history: ``(epoch, value, seconds)`` of every measurement, epochs counted from 1 and seconds
@@ -97,7 +97,7 @@ class ScoreEachEpoch(keras.callbacks.Callback):
         >>> one = keras.ops.ones((1, 1))
         >>> logs = model.fit(one, one, epochs=4, verbose=0, callbacks=[score])
         >>> [(epoch, value) for epoch, value, _ in score.history], logs.history["size"]
-        ([(2, 2.0), (4, 2.0)], [2.0, 2.0, 2.0])
+        ([(1, 2.0), (2, 2.0), (4, 2.0)], [2.0, 2.0, 2.0, 2.0])
     """
 
     def __init__(self, name: str, score: Callable[[], float], every: int = 1) -> None:
@@ -116,8 +116,28 @@ class ScoreEachEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, or repeat what was measured last."""
-        if (epoch + 1) % self.every == 0:
+        if epoch == 0 or (epoch + 1) % self.every == 0:
             value = float(self.score())
             self.history.append((epoch + 1, value, time.perf_counter() - self.started))
-        if self.history and logs is not None:
+        if logs is not None:
             logs[self.name] = self.history[-1][1]
+
+
+def keep_best(
+    name: str, score: Callable[[], float], every: int = 1, patience: int = 5
+) -> list[keras.callbacks.Callback]:
+    """Stop when a score has not grown for long, and end with the weights of its best epoch.
+
+    Args:
+        name: in the logs, such as ``"ndcg@10"``.
+        score: takes nothing, returns the score; larger is better.
+        every: epochs between two measurements.
+        patience: measurements without a new best one before training stops.
+
+    Returns:
+        Callbacks for ``fit``, a :class:`ScoreEachEpoch` first.
+    """
+    stop = keras.callbacks.EarlyStopping(
+        name, mode="max", patience=patience * every, restore_best_weights=True
+    )
+    return [ScoreEachEpoch(name, score, every), stop]

@@ -53,10 +53,9 @@ def fit(
     bar = Progress(progress, len(batches), epochs) if progress is not None else None
     try:
         history = model.fit(
-            batches,
+            batches.dataset(),
             epochs=epochs,
             verbose=0,
-            shuffle=False,
             callbacks=[*own, *callbacks, *([bar] if bar else [])],
         )
     finally:
