@@ -1,5 +1,6 @@
 """SASRec and BERT4Rec: what a place may see, what it is trained on, and what is kept."""
 
+import copy
 import itertools
 
 import keras
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsutils.data.interactions import Interactions
+from rsutils.evaluate import full_ranking
 from rsutils.models import BERT4Rec, SASRec
 from rsutils.models.transformer import build
 from rsutils.training import item_losses
@@ -128,6 +130,47 @@ def test_new_histories_are_scored_without_a_refit(name, fitted, log):
     np.testing.assert_array_equal(model.observe(log).scores(np.arange(6)), before)
     with pytest.raises(ValueError, match="cover 4 items; expected 9"):
         model.observe(Interactions.of([0], [3]))
+
+
+@pytest.fixture(scope="module")
+def downwards():
+    """Other users: whoever takes an item takes the one below it next. And what comes then."""
+    lists = [(first - np.arange(5)) % N_ITEMS for first in (1, 4, 8, 6)]
+    log = Interactions.of(np.repeat(np.arange(4), 5), np.concatenate(lists), n_items=N_ITEMS)
+    following = [(items[-1] - 1) % N_ITEMS for items in lists]
+    return log, Interactions.of(np.arange(4), following, n_items=N_ITEMS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("lora_rank", [None, 2])
+def test_fine_tuning_leaves_the_first_model_alone(name, lora_rank, fitted, log, downwards):
+    first = fitted[name]
+    before, scores = first.model_.get_weights(), first.scores([0])
+    tuned = first.fine_tune(downwards[0], epochs=1, learning_rate=0.01, lora_rank=lora_rank)
+    assert type(tuned) is type(first)
+    for one, same in zip(before, first.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(first.scores([0]), scores)
+    after = tuned.model_.get_weights()
+    assert [w.shape for w in after] == [w.shape for w in before]
+    assert not np.array_equal(after[0], before[0])
+    assert (tuned.trained_parameters_ < first.trained_parameters_ / 2) == (lora_rank is not None)
+
+
+def test_fine_tuning_learns_what_the_new_users_do(fitted, downwards):
+    log, following = downwards
+
+    def quality(model):
+        return full_ranking(model, following, exclude=log, k=2)["hr@2"]
+
+    old = copy.copy(fitted["sasrec"]).observe(log)
+    tuned = fitted["sasrec"].fine_tune(log, epochs=30, learning_rate=0.03)
+    assert quality(tuned) > quality(old)
+
+
+def test_a_rank_of_zero_is_refused(fitted, downwards):
+    with pytest.raises(ValueError, match="rank is 0"):
+        fitted["sasrec"].fine_tune(downwards[0], epochs=1, learning_rate=0.1, lora_rank=0)
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,5 +1,7 @@
 """What SASRec and BERT4Rec share: a transformer over histories, and scores from its last state."""
 
+import copy
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -14,7 +16,7 @@ from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
 from rsutils.models.transformer import TransformerConfig, build
-from rsutils.training import EpochBatches, fit, keep_best
+from rsutils.training import EpochBatches, enable_lora, fit, keep_best, merge_lora
 from rsutils.training.item_prediction import LOSSES, ItemPrediction
 from rsutils.training.sequence_batches import Sequences, places
 
@@ -33,6 +35,7 @@ class SequenceModel(Recommender):
         model_: the functional Keras model that ``rsutils.models.transformer.build`` gives.
         histories_: the users' sequences that scores are made from.
         popularity_: (n_items,) float32, scores of users without a history.
+        trained_parameters_: how many numbers the last training changed.
     """
 
     causal: bool
@@ -96,8 +99,61 @@ class SequenceModel(Recommender):
                 stops when it has long ceased to grow, and the best weights stay.
         """
         self._start_fit(interactions)
-        self.model_ = build(keras, self.config())
-        self._last_states = tf.function(self._last_states_of, reduce_retracing=True)
+        self._use(build(keras, self.config()))
+        return self._train(interactions, callbacks, validation)
+
+    def fine_tune(
+        self,
+        interactions: Interactions,
+        epochs: int,
+        learning_rate: float,
+        lora_rank: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        validation: Interactions | None = None,
+    ) -> Self:
+        """A model that goes on from these weights with other users; this one stays as it is.
+
+        Args:
+            interactions: what to learn from, over the same items.
+            epochs: passes over the users.
+            learning_rate: at its highest.
+            lora_rank: train only two thin matrices beside each large one, of this inner dimension
+                (Hu et al. 2021, "LoRA", arXiv:2106.09685, section 4.1); None trains all weights.
+            callbacks: for Keras.
+            validation: as in :meth:`fit`.
+
+        Raises:
+            ValueError: an argument is out of its range, or the items are others.
+        """
+        check_counts(epochs=epochs)
+        check_positive(learning_rate=learning_rate)
+        tuned = copy.copy(self).observe(interactions)
+        tuned.epochs, tuned.learning_rate = epochs, learning_rate
+        tuned._start_fit(interactions)
+        tuned._use(build(keras, self.config()))
+        tuned.model_.set_weights(self.model_.get_weights())
+        if lora_rank is None:
+            return tuned._train(interactions, callbacks, validation)
+        enable_lora(tuned.model_, lora_rank, self.seed)
+        tuned._train(interactions, callbacks, validation)
+        plain = build(keras, self.config())
+        merge_lora(tuned.model_, plain)
+        tuned._use(plain)
+        return tuned
+
+    def _use(self, model: Any) -> None:
+        self.model_ = model
+        ids = tf.TensorSpec((None, None), tf.int32)
+        given, last = {"item": ids, "place": ids}, tf.TensorSpec((None,), tf.int32)
+        self._last_states = tf.function(self._last_states_of, input_signature=[given, last])
+
+    def _train(
+        self,
+        interactions: Interactions,
+        callbacks: Sequence[keras.callbacks.Callback],
+        validation: Interactions | None,
+    ) -> Self:
+        self.trained_parameters_ = sum(math.prod(w.shape) for w in self.model_.trainable_weights)
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         self.histories_ = Sequences.of(interactions)
         batches = self._batches(self.histories_)
@@ -105,11 +161,10 @@ class SequenceModel(Recommender):
             raise ValueError(
                 f"No user has two items; {type(self).__name__} learns from what follows what."
             )
-        trained = ItemPrediction(
-            self.model_, "items", self.n_items_, self.loss, self.negatives, self.seed
-        )
         fit(
-            trained,
+            ItemPrediction(
+                self.model_, "items", self.n_items_, self.loss, self.negatives, self.seed
+            ),
             batches,
             None,
             self.learning_rate,
@@ -154,16 +209,21 @@ class SequenceModel(Recommender):
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Inner products of the last state and every item: (len(users), n_items) float32."""
         users = self._known_users(users)
-        scores = np.empty((len(users), self.n_items_), np.float32)
-        table = self.model_.get_layer("items").embeddings.numpy()[1 : self.n_items_ + 1]
+        table = keras.ops.convert_to_numpy(self.model_.get_layer("items").embeddings)
+        scores = self.states(users) @ table[1 : self.n_items_ + 1].T
+        scores[self.histories_.lengths()[users] == 0] = self.popularity_
+        return scores
+
+    def states(self, users: np.ndarray) -> np.ndarray:
+        """The state after each user's last item: (len(users), dimensions) float32."""
+        users = self._known_users(users)
+        states = np.empty((len(users), self.dimensions), np.float32)
         for start in range(0, len(users), USERS):
             item = self._asked(users[start : start + USERS])
             given = {"item": item, "place": places(item, self.length)}
             last = np.maximum((item > 0).sum(axis=1) - 1, 0).astype(np.int32)
-            states = self._last_states(given, last)
-            scores[start : start + USERS] = states.numpy() @ table.T
-        scores[self.histories_.lengths()[users] == 0] = self.popularity_
-        return scores
+            states[start : start + USERS] = self._last_states(given, last).numpy()
+        return states
 
     def config(self) -> TransformerConfig:
         """What built ``model_``; pass it to ``build`` with ``tf_keras`` for the twin."""

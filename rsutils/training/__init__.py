@@ -6,6 +6,7 @@ Models use this room; it knows none of them.
 from rsutils.training.batches import EpochBatches
 from rsutils.training.callbacks import ScoreEachEpoch, keep_best
 from rsutils.training.fitting import fit
+from rsutils.training.lora import enable_lora, merge_lora
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
 
@@ -14,7 +15,9 @@ __all__ = [
     "PairBatches",
     "ScoreEachEpoch",
     "WeightedL2",
+    "enable_lora",
     "fit",
     "keep_best",
+    "merge_lora",
     "penalised",
 ]

@@ -56,6 +56,7 @@ def fit(
             batches.dataset(),
             epochs=epochs,
             verbose=0,
+            shuffle=False,
             callbacks=[*own, *callbacks, *([bar] if bar else [])],
         )
     finally:

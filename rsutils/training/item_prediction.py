@@ -30,7 +30,7 @@ class ItemPrediction(keras.Model):
     ) -> None:
         super().__init__()
         self.transformer = transformer
-        self.table = transformer.get_layer(table).embeddings
+        self.table = transformer.get_layer(table)
         self.n_items = n_items
         self.loss_name = loss
         self.negatives = negatives
@@ -52,7 +52,7 @@ class ItemPrediction(keras.Model):
         """Mean over the places that have a target; ``y`` is (batch, n), items counted from 1."""
         marked = tf.where(y != NO_ITEM)
         state, target = tf.gather_nd(y_pred, marked), tf.gather_nd(y, marked) - 1
-        table = tf.convert_to_tensor(self.table)[1 : self.n_items + 1]
+        table = tf.convert_to_tensor(self.table.embeddings)[1 : self.n_items + 1]
         if self.loss_name == "full_softmax":
             return full_softmax(state, target, table)
         if self.loss_name == "sampled_softmax":
