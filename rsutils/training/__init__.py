@@ -1,12 +1,25 @@
-"""Training of Keras models: mini-batches, penalties, one run of ``fit`` with its callbacks.
+"""Training of Keras models: mini-batches, penalties, one run of ``fit``, a search over many runs.
 
 Models use this room; it knows none of them.
 """
 
 from rsutils.training.batches import EpochBatches
-from rsutils.training.callbacks import ScoreEachEpoch
+from rsutils.training.callbacks import ReportEachEpoch, ScoreEachEpoch
 from rsutils.training.fitting import fit
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
+from rsutils.training.search import Found, search
+from rsutils.training.search_space import Between
 
-__all__ = ["EpochBatches", "PairBatches", "ScoreEachEpoch", "WeightedL2", "fit", "penalised"]
+__all__ = [
+    "Between",
+    "EpochBatches",
+    "Found",
+    "PairBatches",
+    "ReportEachEpoch",
+    "ScoreEachEpoch",
+    "WeightedL2",
+    "fit",
+    "penalised",
+    "search",
+]
