@@ -232,6 +232,8 @@ class NCF(KerasSaving, Recommender):
         scores = np.empty((len(users), self.n_items_), np.float32)
         at_a_time = max(1, PAIRS // self.n_items_)
         for start in range(0, len(users), at_a_time):
+            # The last block overlaps the one before: one shape is compiled, not two.
+            start = max(0, min(start, len(users) - at_a_time))
             block = users[start : start + at_a_time]
             pairs = {
                 "user": np.repeat(block, self.n_items_),

@@ -4,7 +4,7 @@ Models use this room; it knows none of them.
 """
 
 from rsutils.training.batches import EpochBatches
-from rsutils.training.callbacks import ReportEachEpoch, ScoreEachEpoch
+from rsutils.training.callbacks import Progress, ReportEachEpoch, ScoreEachEpoch
 from rsutils.training.fitting import fit
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
@@ -16,6 +16,7 @@ __all__ = [
     "EpochBatches",
     "Found",
     "PairBatches",
+    "Progress",
     "ReportEachEpoch",
     "ScoreEachEpoch",
     "WeightedL2",
