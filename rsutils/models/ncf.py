@@ -207,7 +207,7 @@ class NCF(KerasSaving, Recommender):
         return self
 
     def _prepare_scoring(self) -> None:
-        self._logits = tf.function(partial(self.model_, training=False), jit_compile=True)
+        self._logits = tf.function(partial(self.model_, training=False))
 
     def _penalty(self, model: Any, interactions: Interactions) -> AbstractContextManager[None]:
         """l2 / 2 times a factor's squared length, in the mean over observed and drawn pairs.
@@ -232,7 +232,7 @@ class NCF(KerasSaving, Recommender):
         scores = np.empty((len(users), self.n_items_), np.float32)
         at_a_time = max(1, PAIRS // self.n_items_)
         for start in range(0, len(users), at_a_time):
-            # The last block overlaps the one before: one shape is compiled, not two.
+            # The last block overlaps the one before: one shape is traced, not two.
             start = max(0, min(start, len(users) - at_a_time))
             block = users[start : start + at_a_time]
             pairs = {

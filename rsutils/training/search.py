@@ -103,7 +103,8 @@ def search(
         study = open_study(optuna, Path(storage), asked | {"space": _described(space)})
         study.pruner = optuna.pruners.MedianPruner(startup, warmup + 1)
         done = len(ended(study))
-        with tqdm(total=trials, initial=done, desc="search", disable=not progress) as bar:
+        bar = tqdm(total=trials, initial=done, desc="search", unit=" trials", disable=not progress)
+        with bar:
             for number in range(done, trials):
                 study.sampler = _sampler(optuna, seed, number)
                 _run(optuna, study, objective, space)

@@ -1,6 +1,7 @@
 """The SQLite file of a search, and Optuna kept quiet."""
 
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +18,10 @@ def import_optuna() -> Any:
         ImportError: it is not installed; the message says how to get it.
     """
     try:
-        import optuna
+        # Its progress bars, which are not used here, warn where notebooks lack widgets.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import optuna
     except ImportError:
         raise ImportError(
             "search needs Optuna, which is not installed. Get it with pip install 'optuna>=4.5'; "
