@@ -134,7 +134,7 @@ def _sampler(optuna: Any, seed: int, number: int) -> Any:
 
     Trials that never ended are no evidence: hence ``constant_liar=False``.
     """
-    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    own_seed = int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0])
     return optuna.samplers.TPESampler(seed=own_seed, constant_liar=False)
 
 
