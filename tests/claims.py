@@ -52,6 +52,11 @@ def every_row_says_what_it_cost(*names: str) -> Claim:
     return claim
 
 
+def factors_multiplied_beat_factors_side_by_side(rows: Rows) -> None:
+    """What hidden layers have to learn, GMF is given (lesson 03)."""
+    assert rows["gmf"]["ndcg@10"] > 1.1 * rows["dnn"]["ndcg@10"]
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -64,6 +69,13 @@ CLAIMS: dict[str, list[Claim]] = {
         beats_popularity("ials", 1.4),
         beats_popularity("softmax_sgd", 1.2),
         beats_popularity("softmax_cf", 1.2),
+        every_row_says_what_it_cost("train_seconds"),
+    ],
+    "03": [
+        beats_popularity("dnn", 1.15),
+        beats_popularity("gmf", 1.5),
+        beats_popularity("neumf", 1.5),
+        factors_multiplied_beat_factors_side_by_side,
         every_row_says_what_it_cost("train_seconds"),
     ],
 }

@@ -1,5 +1,7 @@
 """Typical wrong answers to every exercise; each must get a hint."""
 
+from functools import partial
+
 import numpy as np
 
 # Lesson 00
@@ -114,6 +116,56 @@ def ease_without_the_ridge(X, l2):
     return B
 
 
+# Lesson 03
+
+
+def sigmoid(logit):
+    return 1 / (1 + np.exp(-logit))
+
+
+def derivative_at_the_probability(logit, label):
+    p = sigmoid(logit)
+    return (p - label) / (p * (1 - p))
+
+
+def stops_at_the_first_fall(scores, patience):
+    for epoch in range(1, len(scores)):
+        if scores[epoch] <= scores[epoch - 1]:
+            return epoch + 1, epoch
+    return len(scores), len(scores)
+
+
+def keeps_the_last_epoch(scores, patience):
+    last, _ = epochs_counted(scores, patience)
+    return last, last
+
+
+def epochs_counted(scores, patience, equal_is_better=False, first=1):
+    best, kept = -np.inf, 0
+    for epoch, score in enumerate(scores):
+        if score > best or (equal_is_better and score == best):
+            best, kept = score, epoch
+        if epoch - kept == patience:
+            return epoch + first, kept + first
+    return len(scores) - 1 + first, kept + first
+
+
+def looks_at_all_epochs(scores, patience):
+    return len(scores), int(np.argmax(scores)) + 1
+
+
+def neumf_of(join=lambda product, hidden: [product, hidden], relu=True, bias=True, product=None):
+    """NeuMF with one thing changed."""
+
+    def logit(gmf_user, gmf_item, mlp_user, mlp_item, W, b, h):
+        z = np.concatenate([mlp_user, mlp_item]) @ W + bias * b
+        hidden = np.maximum(z, 0) if relu else z
+        multiplied = (product or np.multiply)(gmf_user, gmf_item)
+        return np.concatenate(join(multiplied, hidden)) @ h
+
+    return logit
+
+
 WRONG_ANSWERS = {
     "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
     "lesson_00.int8_table_bytes": [
@@ -153,5 +205,27 @@ WRONG_ANSWERS = {
         ease_with_the_sign_turned,
         ease_divided_by_rows,
         ease_without_the_ridge,
+    ],
+    "lesson_03.logit_gradient": [
+        lambda logit, label: label - sigmoid(logit),
+        lambda logit, label: logit - label,
+        derivative_at_the_probability,
+        lambda logit, label: (sigmoid(logit) - label).mean(),
+    ],
+    "lesson_03.best_epoch": [
+        stops_at_the_first_fall,
+        keeps_the_last_epoch,
+        looks_at_all_epochs,
+        partial(epochs_counted, equal_is_better=True),
+        partial(epochs_counted, first=0),
+        lambda scores, patience: int(np.argmax(scores)) + 1,
+    ],
+    "lesson_03.neumf_logit": [
+        neumf_of(relu=False),
+        neumf_of(bias=False),
+        neumf_of(join=lambda product, hidden: [hidden, product]),
+        neumf_of(product=np.add),
+        lambda *arguments: sigmoid(neumf_of()(*arguments)),
+        lambda *arguments: neumf_of()(*arguments) + 1,
     ],
 }

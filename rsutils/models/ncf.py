@@ -15,6 +15,7 @@ from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
+from rsutils.models.saving import KerasSaving
 from rsutils.training import PairBatches, fit, penalised
 
 PAIRS = 1 << 16
@@ -90,7 +91,7 @@ def build(K: ModuleType, config: NCFConfig) -> Any:
     return K.Model(inputs, logit, name="ncf")
 
 
-class NCF(Recommender):
+class NCF(KerasSaving, Recommender):
     """Is this pair taken? A probability from two factors, by a product, hidden layers, or both.
 
     Minimises the binary cross-entropy of the observed pairs and of ``negatives`` pairs for each,
@@ -114,6 +115,7 @@ class NCF(Recommender):
     Attributes:
         model_: the functional Keras model that :func:`build` gives.
         popularity_: (n_items,) float32, scores of users without a history.
+        cold_: (n_users,) bool, which users these are.
 
     Raises:
         ValueError: an argument is out of its range, or there is neither branch.
@@ -125,6 +127,8 @@ class NCF(Recommender):
         >>> sorted(model.recommend([2], k=2)[0].tolist())
         [2, 3]
     """
+
+    learnt_arrays = ("popularity_", "cold_")
 
     def __init__(
         self,
@@ -187,7 +191,7 @@ class NCF(Recommender):
         self._start_fit(interactions)
         batches = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
         self.model_ = model = build(keras, self.config())
-        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        self._prepare_scoring()
         self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         with self._penalty(model, interactions):
@@ -201,6 +205,9 @@ class NCF(Recommender):
                 callbacks,
             )
         return self
+
+    def _prepare_scoring(self) -> None:
+        self._logits = tf.function(partial(self.model_, training=False))
 
     def _penalty(self, model: Any, interactions: Interactions) -> AbstractContextManager[None]:
         """l2 / 2 times a factor's squared length, in the mean over observed and drawn pairs.
@@ -225,6 +232,8 @@ class NCF(Recommender):
         scores = np.empty((len(users), self.n_items_), np.float32)
         at_a_time = max(1, PAIRS // self.n_items_)
         for start in range(0, len(users), at_a_time):
+            # The last block overlaps the one before: one shape is traced, not two.
+            start = max(0, min(start, len(users) - at_a_time))
             block = users[start : start + at_a_time]
             pairs = {
                 "user": np.repeat(block, self.n_items_),

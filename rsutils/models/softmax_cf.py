@@ -14,6 +14,7 @@ from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
+from rsutils.models.saving import KerasSaving
 from rsutils.training import EpochBatches, fit, penalised
 
 
@@ -58,7 +59,7 @@ def build(K: ModuleType, config: SoftmaxConfig) -> Any:
     return K.Model(user, logits, name="softmax_cf")
 
 
-class SoftmaxCF(Recommender):
+class SoftmaxCF(KerasSaving, Recommender):
     """P(item y | user x) is the softmax over all items of the score s(x, y) = <u_x, v_y> + b_y.
 
     Minimises the mean over all interactions of -log P(y | x) + l2 / 2 (||u_x||² + ||v_y||²), as

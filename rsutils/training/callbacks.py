@@ -123,6 +123,44 @@ class ScoreEachEpoch(keras.callbacks.Callback):
             logs[self.name] = self.history[-1][1]
 
 
+class ReportEachEpoch(keras.callbacks.Callback):
+    """Report a figure of the logs to a search, which stops a run that falls behind.
+
+    Give it after the callback that writes the figure, such as :class:`ScoreEachEpoch`.
+
+    Args:
+        report: takes epoch and value, as ``search`` gives it to its objective.
+        name: of the figure in the logs.
+
+    Raises:
+        KeyError: the logs of an epoch do not hold the figure.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> callbacks = [ScoreEachEpoch("size", model.count_params), ReportEachEpoch(print, "size")]
+        >>> one = keras.ops.ones((1, 1))
+        >>> logs = model.fit(one, one, epochs=2, verbose=0, callbacks=callbacks)
+        1 2.0
+        2 2.0
+    """
+
+    def __init__(self, report: Callable[[int, float], None], name: str) -> None:
+        super().__init__()
+        self.report = report
+        self.name = name
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report; epochs count from 1."""
+        logs = logs or {}
+        if self.name not in logs:
+            raise KeyError(
+                f"The logs hold no {self.name!r}, only {', '.join(logs)}. "
+                "Put the callback that measures it before ReportEachEpoch."
+            )
+        self.report(epoch + 1, float(logs[self.name]))
+
+
 def keep_best(
     name: str, score: Callable[[], float], every: int = 1, patience: int = 5
 ) -> list[keras.callbacks.Callback]:
