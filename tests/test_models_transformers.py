@@ -100,6 +100,14 @@ def test_saved_and_loaded_without_custom_code_it_is_the_same(name, fitted, tmp_p
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_the_whole_recommender_comes_back_from_its_folder(name, fitted, log, tmp_path):
+    loaded = type(fitted[name]).load(fitted[name].save(tmp_path / name))
+    users = np.arange(log.n_users)
+    np.testing.assert_array_equal(loaded.scores(users), fitted[name].scores(users))
+    assert loaded.observe(log.take(log.user == 1)).scores([1]).shape == (1, N_ITEMS)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_an_interrupted_run_goes_on_to_the_same_weights(name, log, tmp_path):
     def backup():
         return keras.callbacks.BackupAndRestore(tmp_path / "run")

@@ -166,6 +166,42 @@ def neumf_of(join=lambda product, hidden: [product, hidden], relu=True, bias=Tru
     return logit
 
 
+# Lesson 05
+
+
+def attention(scores, V):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True) @ V
+
+
+def attention_that_sees_the_future(Q, K, V):
+    return attention(Q @ K.T / np.sqrt(Q.shape[1]), V)
+
+
+def attention_to_the_future_only(Q, K, V):
+    scores = Q @ K.T / np.sqrt(Q.shape[1])
+    scores[np.tril_indices(len(Q), k=-1)] = -np.inf
+    return attention(scores, V)
+
+
+def attention_masked_too_late(Q, K, V):
+    scores = Q @ K.T / np.sqrt(Q.shape[1])
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.tril(powers / powers.sum(axis=1, keepdims=True)) @ V
+
+
+def attention_without_its_own_place(Q, K, V):
+    scores = Q @ K.T / np.sqrt(Q.shape[1])
+    scores[np.triu_indices(len(Q), k=0)] = -1e9
+    return attention(scores, V)
+
+
+def attention_without_the_root(Q, K, V):
+    scores = Q @ K.T
+    scores[np.triu_indices(len(Q), k=1)] = -np.inf
+    return attention(scores, V)
+
+
 WRONG_ANSWERS = {
     "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
     "lesson_00.int8_table_bytes": [
@@ -227,5 +263,26 @@ WRONG_ANSWERS = {
         neumf_of(product=np.add),
         lambda *arguments: sigmoid(neumf_of()(*arguments)),
         lambda *arguments: neumf_of()(*arguments) + 1,
+    ],
+    "lesson_05.causal_attention": [
+        attention_that_sees_the_future,
+        attention_to_the_future_only,
+        attention_masked_too_late,
+        attention_without_its_own_place,
+        attention_without_the_root,
+    ],
+    "lesson_05.hide_items": [
+        lambda items, hidden, mask: (np.where(hidden, mask, items), items),
+        lambda items, hidden, mask: (np.where(hidden, 0, items), np.where(hidden, items, 0)),
+        lambda items, hidden, mask: (np.where(hidden, items, mask), np.where(hidden, items, 0)),
+        lambda items, hidden, mask: (np.where(hidden, mask, items), items[hidden]),
+        lambda items, hidden, mask: np.where(hidden, mask, items),
+    ],
+    "lesson_05.lora_parameters": [
+        lambda rows, columns, rank: rows * columns,
+        lambda rows, columns, rank: rows * columns + rank * (rows + columns),
+        lambda rows, columns, rank: rank * rank,
+        lambda rows, columns, rank: rank * rows * columns,
+        lambda rows, columns, rank: rank * rows,
     ],
 }

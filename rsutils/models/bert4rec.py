@@ -62,18 +62,18 @@ class BERT4Rec(SequenceModel):
         progress: bool = True,
     ) -> None:
         super().__init__(
-            dimensions,
-            blocks,
-            heads,
-            length,
-            dropout,
-            loss,
-            negatives,
-            learning_rate,
-            epochs,
-            batch_size,
-            seed,
-            progress,
+            dimensions=dimensions,
+            blocks=blocks,
+            heads=heads,
+            length=length,
+            dropout=dropout,
+            loss=loss,
+            negatives=negatives,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
         )
         if not 0 < masked < 1:
             raise ValueError(f"masked is {masked}; expected a share between 0 and 1.")

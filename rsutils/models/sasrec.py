@@ -59,18 +59,18 @@ class SASRec(SequenceModel):
         progress: bool = True,
     ) -> None:
         super().__init__(
-            dimensions,
-            blocks,
-            heads,
-            length,
-            dropout,
-            loss,
-            negatives,
-            learning_rate,
-            epochs,
-            batch_size,
-            seed,
-            progress,
+            dimensions=dimensions,
+            blocks=blocks,
+            heads=heads,
+            length=length,
+            dropout=dropout,
+            loss=loss,
+            negatives=negatives,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
         )
 
     def _batches(self, sequences: Sequences) -> NextItemBatches:

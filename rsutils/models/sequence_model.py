@@ -15,6 +15,7 @@ from rsutils.evaluate import full_ranking
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
+from rsutils.models.saving import KerasSaving
 from rsutils.models.transformer import TransformerConfig, build
 from rsutils.training import EpochBatches, enable_lora, fit, keep_best, merge_lora
 from rsutils.training.item_prediction import LOSSES, ItemPrediction
@@ -22,67 +23,40 @@ from rsutils.training.sequence_batches import Sequences, places
 
 USERS = 256
 """Histories that go through the transformer at a time when scoring."""
+COUNTS = ("dimensions", "blocks", "heads", "length", "negatives", "epochs", "batch_size")
 MEASUREMENTS = 20
 """How often validation items are ranked in the course of training."""
 
 
-class SequenceModel(Recommender):
+class SequenceModel(KerasSaving, Recommender):
     """A recommender whose only knowledge of a user is the order of their items.
 
-    It has no vector for a user, so a new history needs no refit: see :meth:`observe`.
+    It has no vector for a user, so a new history needs no refit: see :meth:`observe`. What it saves
+    holds the histories too, since scores are made from them.
 
     Attributes:
         model_: the functional Keras model that ``rsutils.models.transformer.build`` gives.
-        histories_: the users' sequences that scores are made from.
+        token_, start_: the histories, as ``rsutils.training.sequence_batches.Sequences`` holds
+            them.
         popularity_: (n_items,) float32, scores of users without a history.
         trained_parameters_: how many numbers the last training changed.
     """
 
     causal: bool
     title: str
+    learnt_arrays = ("popularity_", "token_", "start_")
 
-    def __init__(
-        self,
-        dimensions: int,
-        blocks: int,
-        heads: int,
-        length: int,
-        dropout: float,
-        loss: str,
-        negatives: int,
-        learning_rate: float,
-        epochs: int,
-        batch_size: int,
-        seed: int,
-        progress: bool,
-    ) -> None:
-        check_counts(
-            dimensions=dimensions,
-            blocks=blocks,
-            heads=heads,
-            length=length,
-            negatives=negatives,
-            epochs=epochs,
-            batch_size=batch_size,
-        )
-        check_positive(learning_rate=learning_rate)
-        check_range(0, 0.99, dropout=dropout)
+    def __init__(self, **settings: Any) -> None:
+        """Check and keep what both models' constructors take."""
+        check_counts(**{name: settings[name] for name in COUNTS})
+        check_positive(learning_rate=settings["learning_rate"])
+        check_range(0, 0.99, dropout=settings["dropout"])
+        dimensions, heads, loss = (settings[name] for name in ("dimensions", "heads", "loss"))
         if dimensions % heads:
             raise ValueError(f"dimensions is {dimensions}; expected a multiple of heads={heads}.")
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; expected one of {', '.join(LOSSES)}.")
-        self.dimensions = dimensions
-        self.blocks = blocks
-        self.heads = heads
-        self.length = length
-        self.dropout = dropout
-        self.loss = loss
-        self.negatives = negatives
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.seed = seed
-        self.progress = progress
+        vars(self).update(settings)
 
     def fit(
         self,
@@ -143,6 +117,9 @@ class SequenceModel(Recommender):
 
     def _use(self, model: Any) -> None:
         self.model_ = model
+        self._prepare_scoring()
+
+    def _prepare_scoring(self) -> None:
         ids = tf.TensorSpec((None, None), tf.int32)
         given, last = {"item": ids, "place": ids}, tf.TensorSpec((None,), tf.int32)
         self._last_states = tf.function(self._last_states_of, input_signature=[given, last])
@@ -155,8 +132,7 @@ class SequenceModel(Recommender):
     ) -> Self:
         self.trained_parameters_ = sum(math.prod(w.shape) for w in self.model_.trainable_weights)
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
-        self.histories_ = Sequences.of(interactions)
-        batches = self._batches(self.histories_)
+        batches = self._batches(self._remember(interactions))
         if not len(batches):
             raise ValueError(
                 f"No user has two items; {type(self).__name__} learns from what follows what."
@@ -202,9 +178,19 @@ class SequenceModel(Recommender):
                 f"The histories cover {interactions.n_items} items; expected {self.n_items_}, as "
                 "the model was fitted."
             )
-        self.histories_ = Sequences.of(interactions)
+        self._remember(interactions)
         self.n_users_ = interactions.n_users
         return self
+
+    @property
+    def histories_(self) -> Sequences:
+        """The users' histories that scores are made from."""
+        return Sequences(self.token_, self.start_, self.n_items_)
+
+    def _remember(self, interactions: Interactions) -> Sequences:
+        histories = Sequences.of(interactions)
+        self.token_, self.start_ = histories.token, histories.start
+        return histories
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Inner products of the last state and every item: (len(users), n_items) float32."""
