@@ -8,10 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from rsutils.data import Interactions
 from rsutils.measure import peak_memory
-from rsutils.models import Recommender
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,13 @@ class System:
         seeded: whether the model takes a ``seed``.
     """
 
-    make: Callable[..., Recommender]
+    make: Callable[..., Any]
     chosen: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     published: Mapping[str, object] | None = None
     seeded: bool = False
 
-    def model(self, seed: int, **settings: object) -> Recommender:
+    def model(self, seed: int, **settings: object) -> Any:
         """A new model with the chosen settings, or with others in their place."""
         return self.make(**{**self.chosen, **settings}, **({"seed": seed} if self.seeded else {}))
 
@@ -49,10 +48,12 @@ class Part:
     Attributes:
         train: for ``fit``.
         evaluate: gives the metrics of a fitted model.
+        options: further arguments of ``fit``, such as the rows that stop training early.
     """
 
-    train: Interactions
-    evaluate: Callable[[Recommender], dict[str, float]]
+    train: Any
+    evaluate: Callable[[Any], dict[str, float]]
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Benchmark:
         systems: by name.
         test: gives what is measured; never read by ``--tune``.
         validation: gives what ``--tune`` chooses on, carved from the training data.
-        best_by: the metric that chooses.
+        best_by: the metric that chooses; larger is better.
     """
 
     name: str
@@ -133,11 +134,11 @@ class Benchmark:
         print(json.dumps({name: _rounded(value) for name, value in row.items()}), flush=True)
 
 
-def _fitted(model: Recommender, part: Part) -> dict[str, float]:
+def _fitted(model: Any, part: Part) -> dict[str, float]:
     """Metrics, seconds of fit and of all, and the process's peak memory."""
     with peak_memory() as memory:
         start = time.perf_counter()
-        model.fit(part.train)
+        model.fit(part.train, **part.options)
         fitted = time.perf_counter()
         metrics = part.evaluate(model)
         stop = time.perf_counter()

@@ -8,5 +8,14 @@ from rsutils.training.callbacks import ScoreEachEpoch
 from rsutils.training.fitting import fit
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
+from rsutils.training.row_batches import RowBatches
 
-__all__ = ["EpochBatches", "PairBatches", "ScoreEachEpoch", "WeightedL2", "fit", "penalised"]
+__all__ = [
+    "EpochBatches",
+    "PairBatches",
+    "RowBatches",
+    "ScoreEachEpoch",
+    "WeightedL2",
+    "fit",
+    "penalised",
+]
