@@ -188,13 +188,14 @@ def test_the_best_epoch_on_validation_stays(monitor, rows):
         assert auc(held_out.label, model.probability(held_out.features)) == max(values)
 
 
-def test_the_penalty_is_the_mean_over_rows_of_what_they_read(rows):
-    model = FieldModel("fm", 4, l2=0.5)
+def test_the_penalty_is_the_same_for_rare_and_frequent_ids():
+    model = FieldModel("fm", 4, l2=0.5, l2_weights=4.0)
     model.n_features_, model.n_fields_ = 15, 3
     network = build(keras, model.config())
-    read = [np.square(table(network, n)[rows.features]).sum() for n in ("factors", "weights")]
-    with model._penalty(network, rows):
-        assert float(sum(network.losses)) == pytest.approx(0.25 * sum(read) / len(rows), rel=1e-5)
+    factors, weights = (np.square(table(network, n)).sum() for n in ("factors", "weights"))
+    with model._penalty(network):
+        expected = 0.25 * factors + 2.0 * weights
+        assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-5)
     assert network.losses == []
 
 
@@ -229,6 +230,7 @@ def test_no_rows_give_no_probabilities(fitted):
         (FieldRows(np.zeros((2, 3), np.int32), np.zeros(1)), "2 rows with 1 labels"),
         (FieldRows(np.zeros((1, 3), np.int32), np.float32([-1])), "Label -1 in row 0"),
         (FieldRows(np.zeros((1, 3), np.float32), np.float32([1])), "type float32"),
+        (FieldRows(np.zeros(1, np.int32), np.float32([1])), r"shape \(1,\)"),
         (FieldRows(np.full((1, 3), -1, np.int32), np.float32([1])), "Feature -1"),
     ],
 )
@@ -261,6 +263,7 @@ def test_before_fit_the_way_on_is_shown():
         ({"cross_layers": 0}, "cross_layers"),
         ({"patience": 0}, "patience"),
         ({"l2": -1.0}, "l2"),
+        ({"l2_weights": float("nan")}, "l2_weights"),
         ({"dropout": 1.0}, "dropout"),
         ({"learning_rate": 0.0}, "learning_rate"),
     ],

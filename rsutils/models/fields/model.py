@@ -13,6 +13,7 @@ from rsutils.data.dataset import FieldRows
 from rsutils.evaluate import auc, log_loss
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
+from rsutils.models.fields.rows import check_rows, known_features
 from rsutils.training import RowBatches, fit, penalised
 
 ROWS = 1 << 13
@@ -24,9 +25,11 @@ MONITORS = {"auc": "max", "log_loss": "min"}
 class FieldModel:
     """The probability of label 1 for rows of categorical fields, by one of the ``KINDS``.
 
-    Minimises the binary cross-entropy by Adam with a falling learning rate, plus l2 / 2 times the
-    squared length of each factor and weight that a row reads. Given validation rows, training stops
-    where ``monitor`` has not improved for ``patience`` epochs, and the best epoch's weights stay.
+    Minimises the mean binary cross-entropy by Adam with a falling learning rate, plus l2 / 2 times
+    the squared length of every factor and l2_weights / 2 times every squared weight of a single
+    feature. Neither grows with how often an id occurs, so rare ids are held near 0 and say little.
+    Given validation rows, training stops where ``monitor`` has not improved for ``patience``
+    epochs, and the best epoch's weights stay.
 
     Args:
         kind: ``"lr"`` (single features only), ``"fm"``, ``"nfm"``, ``"dnn"``, ``"deepfm"``,
@@ -34,7 +37,8 @@ class FieldModel:
         dimensions: length of a factor.
         hidden: units of each hidden layer; ``"lr"`` and ``"fm"`` have none.
         cross_layers: of ``"dcn"``.
-        l2: strength of the penalty on factors and weights.
+        l2: strength of the penalty on factors.
+        l2_weights: strength of the penalty on the weights of single features.
         dropout: share of units hidden in training.
         batch_norm: normalise hidden layers.
         learning_rate: of Adam at the start; it falls to 0 as a cosine.
@@ -69,6 +73,7 @@ class FieldModel:
         hidden: Sequence[int] = (128, 64),
         cross_layers: int = 2,
         l2: float = 0.0,
+        l2_weights: float = 0.0,
         dropout: float = 0.0,
         batch_norm: bool = False,
         learning_rate: float = 0.005,
@@ -94,13 +99,14 @@ class FieldModel:
             **{f"hidden[{place}]": units for place, units in enumerate(hidden)},
         )
         check_positive(learning_rate=learning_rate)
-        check_range(0, float("inf"), l2=l2)
+        check_range(0, float("inf"), l2=l2, l2_weights=l2_weights)
         check_range(0, 0.99, dropout=dropout)
         self.kind = kind
         self.dimensions = dimensions
         self.hidden = tuple(hidden)
         self.cross_layers = cross_layers
         self.l2 = l2
+        self.l2_weights = l2_weights
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.learning_rate = learning_rate
@@ -166,7 +172,7 @@ class FieldModel:
             ]
         self.model_ = model = build(keras, self.config())
         self._logits = tf.function(partial(model, training=False), jit_compile=True)
-        with self._penalty(model, rows):
+        with self._penalty(model):
             history = fit(
                 model,
                 RowBatches(rows, self.batch_size, self.seed),
@@ -194,12 +200,16 @@ class FieldModel:
             found[start : start + ROWS] = tf.sigmoid(logits).numpy()[:, 0]
         return found
 
-    def _penalty(self, model: Any, rows: FieldRows) -> AbstractContextManager[None]:
-        """l2 / 2 times a vector's squared length, in the mean over the rows that read it."""
-        count = np.bincount(rows.features.ravel(), minlength=self.n_features_)
-        weight = self.l2 / 2 / len(rows) * count[:, None]
-        tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-        return penalised(*((table.embeddings, weight) for table in tables))
+    def _penalty(self, model: Any) -> AbstractContextManager[None]:
+        """Half the strength times the square of every number in a table."""
+        strength = {"factors": self.l2, "weights": self.l2_weights}
+        return penalised(
+            *(
+                (layer.embeddings, np.float32(strength[layer.name] / 2))
+                for layer in model.layers
+                if layer.name in strength
+            )
+        )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_features_"):
@@ -207,22 +217,7 @@ class FieldModel:
 
     def _known(self, features: np.ndarray) -> np.ndarray:
         """``features`` as an array of ids that this model has a row for."""
-        features = np.asarray(features)
-        if features.ndim != 2 or features.shape[1] != self.n_fields_:
-            raise ValueError(
-                f"features have shape {features.shape}; expected (n, {self.n_fields_}), an id a "
-                "field."
-            )
-        if len(features) and features.dtype.kind not in "iu":
-            raise ValueError(f"features have type {features.dtype}; expected whole numbers.")
-        unknown = np.argwhere((features < 0) | (features >= self.n_features_))
-        if len(unknown):
-            row, field = unknown[0]
-            raise ValueError(
-                f"Feature {features[row, field]} in row {row}, field {field}, is unknown; this "
-                f"model knows 0 to {self.n_features_ - 1}. Pass n_features to fit to make room."
-            )
-        return features
+        return known_features(features, self.n_fields_, self.n_features_)
 
 
 class Validate(keras.callbacks.Callback):
@@ -237,24 +232,3 @@ class Validate(keras.callbacks.Callback):
         """Measure."""
         found = self.fields.probability(self.rows.features)
         logs |= {"auc": auc(self.rows.label, found), "log_loss": log_loss(self.rows.label, found)}
-
-
-def check_rows(rows: FieldRows) -> None:
-    """Refuse rows that nothing can be learnt from.
-
-    Raises:
-        ValueError: there are none, labels and rows differ in number, or a label is not 0 or 1.
-
-    Example:
-        >>> check_rows(FieldRows(np.zeros((2, 3), np.int32), np.float32([1, -1])))
-        Traceback (most recent call last):
-        ValueError: Label -1 in row 1; expected 0 or 1.
-    """
-    if not len(rows) or len(rows.features) != len(rows.label):
-        raise ValueError(
-            f"Got {len(rows.features)} rows with {len(rows.label)} labels; expected at least one "
-            "row, and a label a row."
-        )
-    wrong = np.flatnonzero((rows.label != 0) & (rows.label != 1))
-    if len(wrong):
-        raise ValueError(f"Label {rows.label[wrong[0]]:g} in row {wrong[0]}; expected 0 or 1.")
