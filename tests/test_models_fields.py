@@ -266,6 +266,7 @@ def test_before_fit_the_way_on_is_shown():
         ({"l2_weights": float("nan")}, "l2_weights"),
         ({"dropout": 1.0}, "dropout"),
         ({"learning_rate": 0.0}, "learning_rate"),
+        ({"stddev": 0.0}, "stddev"),
     ],
 )
 def test_settings_out_of_range_are_named(given, name):

@@ -3,7 +3,7 @@
 ``check.lesson_01.hit_rate(my_function)`` shows a verdict in the notebook.
 """
 
-from rsutils.course.check import lesson_00, lesson_01, lesson_02
+from rsutils.course.check import lesson_00, lesson_01, lesson_02, lesson_04
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
-__all__ = ["CHECKS", "Check", "Verdict", "lesson_00", "lesson_01", "lesson_02"]
+__all__ = ["CHECKS", "Check", "Verdict", "lesson_00", "lesson_01", "lesson_02", "lesson_04"]

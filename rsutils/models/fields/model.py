@@ -18,6 +18,8 @@ from rsutils.training import RowBatches, fit, penalised
 
 ROWS = 1 << 13
 """Rows that are scored at a time."""
+JIT = False
+"""Compiled by XLA for a CPU, steps with dropout and large tables take several times as long."""
 MONITORS = {"auc": "max", "log_loss": "min"}
 """What may stop training, and in which direction it is better."""
 
@@ -35,6 +37,9 @@ class FieldModel:
         kind: ``"lr"`` (single features only), ``"fm"``, ``"nfm"``, ``"dnn"``, ``"deepfm"``,
             ``"dnfm"``, ``"dlrm"`` or ``"dcn"``.
         dimensions: length of a factor.
+        stddev: standard deviation of the first factors' numbers. Where factors are multiplied, as
+            in FM, a gradient is as small as the other factors: with 0.01 and a strong penalty they
+            never leave 0.
         hidden: units of each hidden layer; ``"lr"`` and ``"fm"`` have none.
         cross_layers: of ``"dcn"``.
         l2: strength of the penalty on factors.
@@ -70,6 +75,7 @@ class FieldModel:
         self,
         kind: str = "deepfm",
         dimensions: int = 32,
+        stddev: float = 0.01,
         hidden: Sequence[int] = (128, 64),
         cross_layers: int = 2,
         l2: float = 0.0,
@@ -98,11 +104,12 @@ class FieldModel:
             patience=patience,
             **{f"hidden[{place}]": units for place, units in enumerate(hidden)},
         )
-        check_positive(learning_rate=learning_rate)
+        check_positive(learning_rate=learning_rate, stddev=stddev)
         check_range(0, float("inf"), l2=l2, l2_weights=l2_weights)
         check_range(0, 0.99, dropout=dropout)
         self.kind = kind
         self.dimensions = dimensions
+        self.stddev = stddev
         self.hidden = tuple(hidden)
         self.cross_layers = cross_layers
         self.l2 = l2
@@ -125,6 +132,7 @@ class FieldModel:
             self.n_features_,
             self.n_fields_,
             self.dimensions,
+            self.stddev,
             self.hidden,
             self.cross_layers,
             self.batch_norm,
@@ -171,7 +179,7 @@ class FieldModel:
                 ),
             ]
         self.model_ = model = build(keras, self.config())
-        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        self._logits = tf.function(partial(model, training=False), reduce_retracing=True)
         with self._penalty(model):
             history = fit(
                 model,
@@ -181,6 +189,7 @@ class FieldModel:
                 self.epochs,
                 self.kind if self.progress else None,
                 [*own, *callbacks],
+                jit_compile=JIT,
             )
         self.history_ = history.history
         return self

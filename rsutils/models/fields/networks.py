@@ -22,6 +22,7 @@ class FieldConfig:
         n_features: rows of the table that all fields share.
         n_fields: ids in a row.
         dimensions: length of a factor.
+        stddev: standard deviation of the first factors' numbers.
         hidden: units of each hidden layer.
         cross_layers: of DCN.
         batch_norm: whether hidden layers, and NFM's pooled factors, are normalised.
@@ -33,6 +34,7 @@ class FieldConfig:
     n_features: int
     n_fields: int
     dimensions: int = 16
+    stddev: float = 0.01
     hidden: Sequence[int] = (128, 64)
     cross_layers: int = 2
     batch_norm: bool = False
@@ -92,7 +94,7 @@ class Layers:
 
     def factors(self, ids: Any) -> Any:
         """The factor of every id: (batch, n_fields, dimensions)."""
-        return self.table(ids, "factors", self.config.dimensions, 0.01)
+        return self.table(ids, "factors", self.config.dimensions, self.config.stddev)
 
     def flat(self, factors: Any) -> Any:
         """A row's factors side by side: (batch, n_fields * dimensions)."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.fields.model import JIT
 from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
 from rsutils.models.fields.side import SideTable
 from rsutils.training import EpochBatches, PairBatches, fit, penalised
@@ -115,7 +116,7 @@ class AttributeRecommender(Recommender):
             sum(side.n_features for side in sides),
             sum(side.n_fields for side in sides),
             self.dimensions,
-            self.hidden,
+            hidden=self.hidden,
             seed=self.seed,
         )
 
@@ -155,6 +156,7 @@ class AttributeRecommender(Recommender):
                 self.epochs,
                 self.kind if self.progress else None,
                 callbacks,
+                jit_compile=JIT,
             )
         return self
 
