@@ -45,7 +45,9 @@ class FieldModel:
         l2: strength of the penalty on factors.
         l2_weights: strength of the penalty on the weights of single features.
         dropout: share of units hidden in training.
-        batch_norm: normalise hidden layers.
+        batch_norm: normalise hidden layers, and the pooled factors of ``"nfm"`` and ``"dnfm"``.
+        norm_momentum: share that the running mean and variance keep at each step. Pooled factors
+            grow fast in training; with 0.99 what validation sees is normalised by old figures.
         learning_rate: of Adam at the start; it falls to 0 as a cosine.
         epochs: passes over the rows, at most.
         batch_size: rows a step.
@@ -82,6 +84,7 @@ class FieldModel:
         l2_weights: float = 0.0,
         dropout: float = 0.0,
         batch_norm: bool = False,
+        norm_momentum: float = 0.99,
         learning_rate: float = 0.005,
         epochs: int = 20,
         batch_size: int = 2048,
@@ -106,7 +109,7 @@ class FieldModel:
         )
         check_positive(learning_rate=learning_rate, stddev=stddev)
         check_range(0, float("inf"), l2=l2, l2_weights=l2_weights)
-        check_range(0, 0.99, dropout=dropout)
+        check_range(0, 0.99, dropout=dropout, norm_momentum=norm_momentum)
         self.kind = kind
         self.dimensions = dimensions
         self.stddev = stddev
@@ -116,6 +119,7 @@ class FieldModel:
         self.l2_weights = l2_weights
         self.dropout = dropout
         self.batch_norm = batch_norm
+        self.norm_momentum = norm_momentum
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.batch_size = batch_size
@@ -136,6 +140,7 @@ class FieldModel:
             self.hidden,
             self.cross_layers,
             self.batch_norm,
+            self.norm_momentum,
             self.dropout,
             self.seed,
         )

@@ -26,6 +26,7 @@ class FieldConfig:
         hidden: units of each hidden layer.
         cross_layers: of DCN.
         batch_norm: whether hidden layers, and NFM's pooled factors, are normalised.
+        norm_momentum: share that the running mean and variance keep at each step.
         dropout: share of units hidden in training, after pooling and after each hidden layer.
         seed: of the first weights and of dropout.
     """
@@ -38,6 +39,7 @@ class FieldConfig:
     hidden: Sequence[int] = (128, 64)
     cross_layers: int = 2
     batch_norm: bool = False
+    norm_momentum: float = 0.99
     dropout: float = 0.0
     seed: int = 0
 
@@ -123,9 +125,14 @@ class Layers:
         squares = self.total(each, "bi_total_of_squares")
         twice = self.K.layers.Subtract(name="twice_bi_interaction")([squared, squares])
         z = self.K.layers.Rescaling(0.5, name="bi_interaction")(twice)
-        if self.config.batch_norm:
-            z = self.K.layers.BatchNormalization(name="bi_norm")(z)
-        return self.dropped(z, 0)
+        return self.dropped(self.normalised(z, "bi_norm"), 0)
+
+    def normalised(self, z: Any, name: str) -> Any:
+        """``z`` in units of its mean and variance, if the config asks for it."""
+        if not self.config.batch_norm:
+            return z
+        momentum = self.config.norm_momentum
+        return self.K.layers.BatchNormalization(momentum=momentum, name=name)(z)
 
     def dropped(self, z: Any, number: int) -> Any:
         """``z`` with dropout, in training."""
@@ -137,8 +144,7 @@ class Layers:
         for number, units in enumerate(self.config.hidden, 1):
             start = self.K.initializers.HeNormal(seed=self.config.seed + number)
             z = self.K.layers.Dense(units, kernel_initializer=start, name=f"hidden_{number}")(z)
-            if self.config.batch_norm:
-                z = self.K.layers.BatchNormalization(name=f"norm_{number}")(z)
+            z = self.normalised(z, f"norm_{number}")
             z = self.K.layers.Activation("relu", name=f"relu_{number}")(z)
             z = self.dropped(z, number)
         return z
