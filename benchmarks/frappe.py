@@ -2,10 +2,10 @@
 
     python -m benchmarks.frappe [--system NAME] [--tune] [--seed 0 1 2]
 
-The split is the published one (Frappe_x1): 202,027 training rows, or a few less, two drawn
-negatives for each use of an app. Validation and test are as published. The training file read here
-has the published positives, but its negatives were drawn again. So a figure may differ from one on
-the published training file for that reason alone.
+The split is the published one (Frappe_x1), with two drawn negatives for each use of an app.
+Validation and test are as published. The training file read here has the published positives, bar
+a few, but its negatives were drawn again. So a figure may differ from one on the published training
+file for that reason alone.
 
 Validation chooses the settings and, by early stopping, the epoch. The test part is read once, with
 the settings below. The published figures are those of Zhu et al. 2021, "Open benchmarking for
