@@ -92,7 +92,9 @@ SYSTEMS = {
     "nfm": system("nfm", POOLED, l2=(0.03,)),
     "dnn": system("dnn", SIDE_BY_SIDE, l2=(0.03, 0.1)),
     "deepfm": system("deepfm", {**SIDE_BY_SIDE, "l2_weights": 0.0001}, l2=(0.03,)),
-    "dnfm": system("dnfm", POOLED, l2=(0.03,)),
+    "dnfm": system(
+        "dnfm", {**POOLED, "dropout": 0.1, "epochs": 28}, dropout=(0.1, 0.2), epochs=(15, 28)
+    ),
     "dlrm": system("dlrm", SIDE_BY_SIDE, l2=(0.03,)),
     "dcn": system("dcn", SIDE_BY_SIDE, l2=(0.03,)),
 }
