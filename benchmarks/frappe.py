@@ -78,7 +78,7 @@ def system(kind: str, chosen: dict[str, object], **grid: Sequence[object]) -> Sy
 DEEP = {"batch_norm": True, "dropout": 0.2, "learning_rate": 0.003, "epochs": 15}
 """What all kinds with hidden layers have in common."""
 SIDE_BY_SIDE = {**DEEP, "dimensions": 16, "hidden": (256, 128), "l2": 0.03}
-"""For kinds whose hidden layers read the factors side by side."""
+"""For kinds whose hidden layers read the factors side by side; the strength was chosen for DNN."""
 POOLED = {**DEEP, "dimensions": 64, "hidden": (128, 64), "l2": 0.03, "l2_weights": 0.0001}
 """For kinds whose hidden layers read one pooled factor: it has to be longer."""
 
