@@ -7,6 +7,8 @@ the test itself on the same split, so that no claim rests on a number typed here
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
+
 from rsutils import data, evaluate
 from rsutils.models import Popularity
 
@@ -44,6 +46,31 @@ def popularity_is_the_lowest(rows: Rows) -> None:
     assert low < row["ndcg@10"] < high
 
 
+@cache
+def auc_of_popularity(dataset: str, users: int) -> float:
+    """Pooled AUC of popularity over the last item and two drawn ones of the first ``users``."""
+    found = data.load(dataset)
+    split = data.leave_last_out(found.interactions.take(found.interactions.user < users))
+    rows = data.field_dataset(found, split, [], negatives=2, seed=0).test
+    count = np.bincount(split.train.item, minlength=split.train.n_items)
+    return evaluate.auc(rows.label, count[rows.features[:, 1] - split.train.n_users])
+
+
+def orders_better_than_popularity(system: str, factor: float) -> Claim:
+    """``system`` leaves at most ``factor`` times as many pairs of rows in the wrong order."""
+
+    def claim(rows: Rows) -> None:
+        row = rows[system]
+        low, high = row["auc_interval"]
+        assert low < row["auc"] < high
+        baseline = auc_of_popularity(row["dataset"], row["users"])
+        assert 1 - row["auc"] <= factor * (1 - baseline), row
+        # Two of three rows have label 0: who always says one third has a log loss of 0.6365.
+        assert row["log_loss"] < 0.56, row
+
+    return claim
+
+
 def every_row_says_what_it_cost(*names: str) -> Claim:
     def claim(rows: Rows) -> None:
         for row in rows.values():
@@ -76,6 +103,13 @@ CLAIMS: dict[str, list[Claim]] = {
         beats_popularity("gmf", 1.5),
         beats_popularity("neumf", 1.5),
         factors_multiplied_beat_factors_side_by_side,
+        every_row_says_what_it_cost("train_seconds"),
+    ],
+    "04": [
+        orders_better_than_popularity("fm", 0.95),
+        orders_better_than_popularity("deepfm", 0.98),
+        orders_better_than_popularity("dnfm", 0.95),
+        orders_better_than_popularity("dlrm", 0.95),
         every_row_says_what_it_cost("train_seconds"),
     ],
 }

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import ml1m_full, ncf_ml1m
+from benchmarks import frappe, ml1m_full, ncf_ml1m
 from benchmarks.common import Benchmark, Part, System
+from rsutils.data import load
 from rsutils.data.interactions import Interactions
 from rsutils.models import Popularity
 
@@ -63,7 +64,9 @@ def test_an_unknown_system_is_refused_with_the_known_ones(capsys):
 
 
 @pytest.mark.parametrize(
-    "benchmark", [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK], ids=lambda b: b.name
+    "benchmark",
+    [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK, frappe.BENCHMARK],
+    ids=lambda b: b.name,
 )
 def test_chosen_settings_stand_in_the_grid_that_chose_them(benchmark):
     for system in benchmark.systems.values():
@@ -95,6 +98,37 @@ def test_validation_comes_from_the_training_data_alone(benchmark, real_data):
     held_out = test.take(~np.isin(keys[0], keys[1]))
     each = np.bincount(held_out.user, minlength=test.n_users)
     assert each.min() == each.max() > 0
+
+
+@pytest.mark.real_data
+def test_single_features_on_frappe(real_data, capsys):
+    """The published figure is 0.9356; each app's share of label 1, without context, gives 0.925."""
+    frappe.main(["--system", "lr"])
+    (row,) = lines(capsys)
+    assert set(row) == KEYS - {"hr@10", "ndcg@10"} | {"auc", "log_loss"}
+    assert 0.93 < row["auc"] < 0.95
+    assert 0.25 < row["log_loss"] < 0.35
+    assert row["published"]["auc"] == 0.9356
+
+
+@pytest.mark.real_data
+def test_frappe_is_tuned_on_validation_rows(real_data):
+    dataset = load("frappe")
+    seen = {}
+
+    class Copies:
+        def probability(self, features):
+            seen["features"] = features
+            return np.linspace(0, 1, len(features))
+
+    validation, test = frappe.validation(), frappe.test()
+    for part, rows in ((validation, dataset.validation), (test, dataset.test)):
+        part.evaluate(Copies())
+        np.testing.assert_array_equal(seen["features"], rows.features)
+        np.testing.assert_array_equal(part.train.features, dataset.train.features)
+        np.testing.assert_array_equal(
+            part.options["validation"].features, dataset.validation.features
+        )
 
 
 def test_data_that_cannot_be_had_is_said_in_a_line():

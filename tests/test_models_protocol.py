@@ -22,6 +22,9 @@ MODELS = {
     "neighbours": lambda seed=0: models.ItemNeighbours(neighbours=5, shrinkage=1.0),
     "ease": lambda seed=0: models.EASE(l2=2.0),
     "markov": lambda seed=0: models.MarkovChain(),
+    "attributes": lambda seed=0: models.AttributeRecommender(
+        dimensions=8, learning_rate=0.05, epochs=30, batch_size=64, seed=seed, **QUIET
+    ),
     "ials": lambda seed=0: models.IALS(dimensions=8, l2=0.02, seed=seed, **QUIET),
     "ncf": lambda seed=0: models.NCF(
         8, 4, (8,), learning_rate=0.05, epochs=30, batch_size=64, seed=seed, **QUIET
@@ -34,7 +37,7 @@ MODELS = {
     ),
 }
 PERSONAL = sorted(set(MODELS) - {"popularity"})
-SEEDED = ["bert4rec", "sasrec", "ials", "ncf", "softmax_cf", "softmax_sgd"]
+SEEDED = ["attributes", "bert4rec", "ials", "ncf", "sasrec", "softmax_cf", "softmax_sgd"]
 HISTORY = ["ease", "ials", "neighbours"]
 
 N_USERS, N_ITEMS, COLD = 41, 20, 40
@@ -168,7 +171,7 @@ def test_a_history_over_other_items_is_refused(name, fitted):
 def test_the_package_names_every_model():
     assert {type(make()).__name__ for make in MODELS.values()} == set(models._MODULE_OF)
     assert set(models._MODULE_OF) <= set(dir(models))
-    with pytest.raises(AttributeError, match="it has BERT4Rec, EASE"):
+    with pytest.raises(AttributeError, match="it has AttributeRecommender, BERT4Rec, EASE"):
         models.NeuralEASE  # noqa: B018
 
 

@@ -202,6 +202,29 @@ def attention_without_the_root(Q, K, V):
     return attention(scores, V)
 
 
+# Lesson 04
+
+
+def second_order_a_dimension(v):
+    return 0.5 * (v.sum(axis=1) ** 2 - (v**2).sum(axis=1))
+
+
+def second_order_in_both_orders(v):
+    return 2 * second_order_a_dimension(v).sum(axis=1)
+
+
+def second_order_with_each_itself(v):
+    return 0.5 * (v.sum(axis=1) ** 2).sum(axis=1)
+
+
+def second_order_of_all_rows(v):
+    return second_order_a_dimension(v).sum()
+
+
+def square_of_all_sums(v):
+    return 0.5 * (v.sum(axis=(1, 2)) ** 2 - (v**2).sum(axis=(1, 2)))
+
+
 WRONG_ANSWERS = {
     "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
     "lesson_00.int8_table_bytes": [
@@ -284,5 +307,25 @@ WRONG_ANSWERS = {
         lambda rows, columns, rank: rank * rank,
         lambda rows, columns, rank: rank * rows * columns,
         lambda rows, columns, rank: rank * rows,
+    ],
+    "lesson_04.second_order": [
+        second_order_a_dimension,
+        second_order_in_both_orders,
+        second_order_with_each_itself,
+        second_order_of_all_rows,
+        square_of_all_sums,
+    ],
+    "lesson_04.cross": [
+        lambda x0, x, kernel, bias: x0 * (x @ kernel + bias),
+        lambda x0, x, kernel, bias: x0 * (x @ kernel + bias) + x0,
+        lambda x0, x, kernel, bias: x0 * (x @ kernel.T + bias) + x,
+        lambda x0, x, kernel, bias: x * (x @ kernel + bias) + x,
+        lambda x0, x, kernel, bias: x0 * (x @ kernel) + bias + x,
+    ],
+    "lesson_04.as_served": [
+        lambda p, kept: p * kept,
+        lambda p, kept: p / (p + (1 - p) * kept),
+        lambda p, kept: p / (p + 1 / kept),
+        lambda p, kept: p / kept,
     ],
 }

@@ -17,7 +17,8 @@ from rsutils.measure.results import RESULTS, benchmark_table
 
 README = settings.REPOSITORY / "README.md"
 HEADLINE = NOTEBOOKS / "headline.png"
-METRICS = ("hr@10", "ndcg@10")
+METRICS = {"hr@10": "HR@10", "ndcg@10": "NDCG@10", "auc": "AUC", "log_loss": "log loss"}
+"""What a benchmark may measure, and how a table heads it."""
 
 
 def lesson_table() -> str:
@@ -36,12 +37,15 @@ def lesson_table() -> str:
 
 def result_table(name: str) -> str:
     """A row a system: quality, what was published, runs, seconds, memory."""
-    columns = ("system", "HR@10", "NDCG@10", "published", "runs", "seconds", "peak MB")
+    table = benchmark_table(name)
+    metrics = [metric for metric in METRICS if metric in table]
+    heads = [METRICS[metric] for metric in metrics]
+    columns = ("system", *heads, "published", "runs", "seconds", "peak MB")
     shown = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for system, row in benchmark_table(name).iterrows():
+    for system, row in table.iterrows():
         published = row.published or {}
-        cited = " / ".join(f"{published[name]:.4f}" for name in METRICS if name in published)
-        quality = " | ".join(f"{row[name]:.4f}" for name in METRICS)
+        cited = " / ".join(f"{published[metric]:.4f}" for metric in metrics if metric in published)
+        quality = " | ".join(f"{row[metric]:.4f}" for metric in metrics)
         cost = f"{row.seeds} | {row.seconds:.1f} | {row.peak_mb:.0f}"
         shown.append(f"| {system} | {quality} | {cited} | {cost} |")
     return "\n".join(shown)

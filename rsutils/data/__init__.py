@@ -6,6 +6,7 @@
 
 from rsutils.data.catalogue import describe
 from rsutils.data.dataset import Dataset, FieldDataset, FieldRows, Split
+from rsutils.data.fields import add_offsets, field_dataset, first_categories
 from rsutils.data.interactions import Interactions
 from rsutils.data.loading import load
 from rsutils.data.negatives import sample_negatives
@@ -17,8 +18,11 @@ __all__ = [
     "FieldRows",
     "Interactions",
     "Split",
+    "add_offsets",
     "by_time",
     "describe",
+    "field_dataset",
+    "first_categories",
     "leave_last_out",
     "load",
     "random_split",

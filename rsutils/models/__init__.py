@@ -7,6 +7,7 @@ from rsutils.models.base import NOTHING, Recommender, top_k
 __all__ = ["NOTHING", "Recommender", "top_k"]
 
 _MODULE_OF = {
+    "AttributeRecommender": "fields.recommender",
     "BERT4Rec": "bert4rec",
     "EASE": "ease",
     "IALS": "als",

@@ -9,6 +9,7 @@ from rsutils.training.fitting import fit
 from rsutils.training.lora import enable_lora, merge_lora
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.penalties import WeightedL2, penalised
+from rsutils.training.row_batches import RowBatches
 from rsutils.training.search import Found, search
 from rsutils.training.search_space import Between
 
@@ -19,6 +20,7 @@ __all__ = [
     "PairBatches",
     "Progress",
     "ReportEachEpoch",
+    "RowBatches",
     "ScoreEachEpoch",
     "WeightedL2",
     "enable_lora",

@@ -3,7 +3,14 @@
 ``check.lesson_01.hit_rate(my_function)`` shows a verdict in the notebook.
 """
 
-from rsutils.course.check import lesson_00, lesson_01, lesson_02, lesson_03, lesson_05
+from rsutils.course.check import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+)
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
 __all__ = [
@@ -14,5 +21,6 @@ __all__ = [
     "lesson_01",
     "lesson_02",
     "lesson_03",
+    "lesson_04",
     "lesson_05",
 ]

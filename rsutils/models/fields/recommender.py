@@ -1,0 +1,215 @@
+"""A recommender that knows users and items by their attributes too, so that new ones get scores."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from rsutils.data.interactions import Interactions
+from rsutils.models.base import Recommender
+from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.fields.model import JIT
+from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
+from rsutils.models.fields.side import SideTable
+from rsutils.training import EpochBatches, PairBatches, fit, penalised
+
+PAIRS = 1 << 16
+"""Pairs of a user and an item that are scored at a time."""
+
+
+class AttributeRecommender(Recommender):
+    """Is this pair taken? One of the ``KINDS`` over user, item and the attributes of both.
+
+    Minimises the binary cross-entropy of observed pairs and of ``negatives`` drawn for each, as
+    ``NCF`` does. In training a share ``hidden_ids`` of the user and item ids is replaced by one id
+    for "unknown", so that the attributes learn to stand alone (after Volkovs et al. 2017,
+    "DropoutNet", section 4.1). A user or an item without interactions is scored as unknown, by its
+    attributes.
+
+    Args:
+        users: attributes, row u describes user u, or None. A value is a category, or a tuple of
+            them, or a text of several with a bar between.
+        items: attributes, row i describes item i, or None.
+        kind: ``"fm"`` or another of the ``KINDS``.
+        dimensions: length of a factor.
+        hidden: units of each hidden layer; ``"lr"`` and ``"fm"`` have none.
+        l2: strength of the penalty on factors.
+        hidden_ids: share of ids replaced in training, from 0 to 0.9.
+        negatives: pairs drawn for each observed one.
+        learning_rate: of Adam at the start; it falls to 0 as a cosine.
+        epochs: passes over the interactions.
+        batch_size: observed pairs a step.
+        seed: of the first weights, the order, the negatives and what is hidden.
+        progress: show a progress bar.
+
+    Attributes:
+        model_: the functional Keras model over feature ids.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        FloatingPointError: training diverged.
+
+    Example:
+        >>> log = Interactions.of([0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 2, 3], n_items=6)
+        >>> films = pd.DataFrame({"genre": ["war", "war", "love", "love", "war", "love"]})
+        >>> model = AttributeRecommender(items=films, epochs=60, progress=False).fit(log)
+        >>> war, love = model.scores([0])[0, [4, 5]]  # films that nobody has seen
+        >>> bool(war > love)
+        True
+    """
+
+    def __init__(
+        self,
+        users: pd.DataFrame | None = None,
+        items: pd.DataFrame | None = None,
+        kind: str = "fm",
+        dimensions: int = 16,
+        hidden: Sequence[int] = (64,),
+        l2: float = 0.0001,
+        hidden_ids: float = 0.2,
+        negatives: int = 4,
+        learning_rate: float = 0.02,
+        epochs: int = 10,
+        batch_size: int = 2048,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        if kind not in KINDS or kind == "lr":
+            known = ", ".join(each for each in KINDS if each != "lr")
+            raise ValueError(f"kind is {kind!r}; expected one of {known}.")
+        if not hidden and kind not in WITHOUT_HIDDEN:
+            raise ValueError(f"hidden is {hidden!r}; expected at least one layer for {kind!r}.")
+        check_counts(
+            dimensions=dimensions,
+            negatives=negatives,
+            epochs=epochs,
+            batch_size=batch_size,
+            **{f"hidden[{place}]": units for place, units in enumerate(hidden)},
+        )
+        check_positive(learning_rate=learning_rate)
+        check_range(0, float("inf"), l2=l2)
+        check_range(0, 0.9, hidden_ids=hidden_ids)
+        self.users = users
+        self.items = items
+        self.kind = kind
+        self.dimensions = dimensions
+        self.hidden = tuple(hidden)
+        self.l2 = l2
+        self.hidden_ids = hidden_ids
+        self.negatives = negatives
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.progress = progress
+
+    def config(self) -> FieldConfig:
+        """What built ``model_``; pass it to ``build`` with ``tf_keras`` for the twin."""
+        self._known_users([])
+        sides = (self.user_side_, self.item_side_)
+        return FieldConfig(
+            self.kind,
+            sum(side.n_features for side in sides),
+            sum(side.n_fields for side in sides),
+            self.dimensions,
+            hidden=self.hidden,
+            seed=self.seed,
+        )
+
+    def fit(
+        self, interactions: Interactions, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> Self:
+        """Run ``epochs`` passes; ``callbacks`` go to Keras.
+
+        Raises:
+            ValueError: ``interactions`` is empty, or attributes do not cover its users and items.
+        """
+        self._start_fit(interactions)
+        sizes = {"user": interactions.n_users, "item": interactions.n_items}
+        self.user_side_ = SideTable("users", self.users, sizes["user"], offset=0)
+        self.item_side_ = SideTable(
+            "items", self.items, sizes["item"], offset=self.user_side_.n_features
+        )
+        for side, ids in (
+            (self.user_side_, interactions.user),
+            (self.item_side_, interactions.item),
+        ):
+            side.hide_ids_without_rows(ids)
+        batches = AttributeBatches(
+            PairBatches(interactions, self.batch_size, self.negatives, self.seed),
+            self.user_side_,
+            self.item_side_,
+            self.hidden_ids,
+        )
+        self.model_ = model = build(keras, self.config())
+        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        with penalised((model.get_layer("factors").embeddings, np.float32(self.l2 / 2))):
+            fit(
+                model,
+                batches,
+                keras.losses.BinaryCrossentropy(from_logits=True),
+                self.learning_rate,
+                self.epochs,
+                self.kind if self.progress else None,
+                callbacks,
+                jit_compile=JIT,
+            )
+        return self
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """The logit of every pair: (len(users), n_items) float32."""
+        users = self._known_users(users)
+        scores = np.empty((len(users), self.n_items_), np.float32)
+        at_a_time = max(1, PAIRS // self.n_items_)
+        for start in range(0, len(users), at_a_time):
+            block = self.user_side_.features[users[start : start + at_a_time]]
+            pairs = np.concatenate(
+                [
+                    np.repeat(block, self.n_items_, axis=0),
+                    np.tile(self.item_side_.features, (len(block), 1)),
+                ],
+                axis=1,
+            )
+            scores[start : start + len(block)] = self._logits(pairs).numpy().reshape(len(block), -1)
+        return scores
+
+
+class AttributeBatches(EpochBatches):
+    """Pairs as rows of feature ids, a share of their user and item ids hidden.
+
+    Args:
+        pairs: observed and drawn pairs.
+        users: the users' features.
+        items: the items' features.
+        hidden_ids: share of ids replaced by "unknown".
+    """
+
+    def __init__(
+        self, pairs: PairBatches, users: SideTable, items: SideTable, hidden_ids: float
+    ) -> None:
+        self.pairs = pairs
+        self.sides = {"user": users, "item": items}
+        self.hidden_ids = hidden_ids
+        super().__init__(pairs.seed)
+
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw order, negatives and what is hidden in each batch."""
+        self.pairs.draw(rng)
+        self.hiding = int(rng.integers(2**31))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        pair, label = self.pairs[index]
+        rng = np.random.default_rng([self.hiding, index])
+        features = []
+        for name, side in self.sides.items():
+            found = side.features[pair[name]]
+            found[rng.random(len(found)) < self.hidden_ids, 0] = side.unknown
+            features.append(found)
+        return np.concatenate(features, axis=1), label
