@@ -84,6 +84,22 @@ def factors_multiplied_beat_factors_side_by_side(rows: Rows) -> None:
     assert rows["gmf"]["ndcg@10"] > 1.1 * rows["dnn"]["ndcg@10"]
 
 
+def all_items_beat_one_negative(rows: Rows) -> None:
+    """The loss alone, with the same network (lesson 05)."""
+    assert rows["sasrec"]["ndcg@10"] > 1.15 * rows["sasrec_one_negative"]["ndcg@10"]
+
+
+def what_was_pre_trained_is_worth_having(rows: Rows) -> None:
+    scratch = rows["second_shop_from_scratch"]["ndcg@10"]
+    assert rows["second_shop_fine_tuned"]["ndcg@10"] > 1.4 * scratch
+    assert rows["second_shop_lora"]["ndcg@10"] > 1.4 * scratch
+
+
+def text_finds_new_items(rows: Rows) -> None:
+    row = rows["new_items_by_text"]
+    assert row["hr@10"] > 1.8 * 10 / row["items"]
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -111,5 +127,13 @@ CLAIMS: dict[str, list[Claim]] = {
         orders_better_than_popularity("dnfm", 0.95),
         orders_better_than_popularity("dlrm", 0.95),
         every_row_says_what_it_cost("train_seconds"),
+    ],
+    "05": [
+        beats_popularity("sasrec", 1.8),
+        beats_popularity("sasrec_one_negative", 1.2),
+        beats_popularity("bert4rec", 1.05),
+        all_items_beat_one_negative,
+        what_was_pre_trained_is_worth_having,
+        text_finds_new_items,
     ],
 }
