@@ -40,8 +40,8 @@ SYSTEMS = {
     ),
     "sasrec": next_item.system(
         "SASRec",
-        {"loss": "full_softmax", "batch_size": 32, "epochs": 40},
-        {},
+        {"loss": "full_softmax", "learning_rate": 0.001, "batch_size": 32, "epochs": 40},
+        {"loss": ("full_softmax", "sampled_softmax"), "learning_rate": (0.001,)},
         published(0.3152, 0.1821, DROSS + ": full softmax"),
     ),
     "bert4rec": next_item.system("BERT4Rec", {}, {}, published(0.2843, 0.1537, GSASREC)),

@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import frappe, ml1m_full, ncf_ml1m
+from benchmarks import frappe, ml1m_full, ncf_ml1m, next_item, sasrec_ml1m
 from benchmarks.common import Benchmark, Part, System
 from rsutils.data import load
 from rsutils.data.interactions import Interactions
-from rsutils.models import Popularity
+from rsutils.measure import benchmark_table
+from rsutils.models import MarkovChain, Popularity
 
 KEYS = {
     *("benchmark", "system", "dataset", "hr@10", "ndcg@10"),
@@ -65,7 +66,7 @@ def test_an_unknown_system_is_refused_with_the_known_ones(capsys):
 
 @pytest.mark.parametrize(
     "benchmark",
-    [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK, frappe.BENCHMARK],
+    [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK, frappe.BENCHMARK, sasrec_ml1m.BENCHMARK],
     ids=lambda b: b.name,
 )
 def test_chosen_settings_stand_in_the_grid_that_chose_them(benchmark):
@@ -137,3 +138,26 @@ def test_data_that_cannot_be_had_is_said_in_a_line():
 
     with pytest.raises(SystemExit, match="Put it into a folder"):
         toy(test=no_network).run(["--system", "shifted"])
+
+
+@pytest.mark.real_data
+def test_sequence_models_are_asked_for_the_same_items_as_the_others(real_data):
+    """A Markov chain that is shown the validation items does as well as one that learnt them."""
+
+    class Shown(MarkovChain):
+        def observe(self, known):
+            return self.fit(known)
+
+    part = next_item.test(sasrec_ml1m.DATASET, sasrec_ml1m.METRICS)
+    model = Shown(**ml1m_full.SYSTEMS["markov"].chosen)
+    found = part.evaluate(model.fit(part.train))
+    committed = benchmark_table("ml1m_full").loc["markov"]
+    assert found["hr@10"] == pytest.approx(committed["hr@10"], abs=1e-4)
+    assert found["ndcg@10"] == pytest.approx(committed["ndcg@10"], abs=1e-4)
+    keys = [t.user.astype(np.int64) * t.n_items + t.item for t in (part.train, *held_out())]
+    assert not np.isin(keys[0], np.concatenate(keys[1:])).any()
+
+
+def held_out():
+    split = load(sasrec_ml1m.DATASET).published
+    return split.validation, split.test
