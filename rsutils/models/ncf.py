@@ -14,12 +14,10 @@ import tensorflow as tf
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.pairs import scores_of_pairs
 from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
 from rsutils.training import PairBatches, fit, penalised
-
-PAIRS = 1 << 16
-"""Pairs of a user and an item that are scored at a time."""
 
 
 @dataclass(frozen=True)
@@ -228,17 +226,11 @@ class NCF(KerasSaving, Recommender):
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """The logit of every pair: (len(users), n_items) float32."""
-        users = self._known_users(users).astype(np.int32)
-        scores = np.empty((len(users), self.n_items_), np.float32)
-        at_a_time = max(1, PAIRS // self.n_items_)
-        for start in range(0, len(users), at_a_time):
-            # The last block overlaps the one before: one shape is traced, not two.
-            start = max(0, min(start, len(users) - at_a_time))
-            block = users[start : start + at_a_time]
-            pairs = {
-                "user": np.repeat(block, self.n_items_),
-                "item": np.tile(np.arange(self.n_items_, dtype=np.int32), len(block)),
-            }
-            scores[start : start + len(block)] = self._logits(pairs).numpy().reshape(len(block), -1)
+        users = self._known_users(users)
+        scores = scores_of_pairs(
+            users,
+            self.n_items_,
+            lambda user, item: self._logits({"user": user, "item": item}).numpy(),
+        )
         scores[self.cold_[users]] = self.popularity_
         return scores

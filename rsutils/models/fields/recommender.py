@@ -15,10 +15,8 @@ from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.fields.model import JIT
 from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
 from rsutils.models.fields.side import SideTable
+from rsutils.models.pairs import scores_of_pairs
 from rsutils.training import EpochBatches, PairBatches, fit, penalised
-
-PAIRS = 1 << 16
-"""Pairs of a user and an item that are scored at a time."""
 
 
 class AttributeRecommender(Recommender):
@@ -163,19 +161,12 @@ class AttributeRecommender(Recommender):
     def scores(self, users: np.ndarray) -> np.ndarray:
         """The logit of every pair: (len(users), n_items) float32."""
         users = self._known_users(users)
-        scores = np.empty((len(users), self.n_items_), np.float32)
-        at_a_time = max(1, PAIRS // self.n_items_)
-        for start in range(0, len(users), at_a_time):
-            block = self.user_side_.features[users[start : start + at_a_time]]
-            pairs = np.concatenate(
-                [
-                    np.repeat(block, self.n_items_, axis=0),
-                    np.tile(self.item_side_.features, (len(block), 1)),
-                ],
-                axis=1,
-            )
-            scores[start : start + len(block)] = self._logits(pairs).numpy().reshape(len(block), -1)
-        return scores
+
+        def logits(user: np.ndarray, item: np.ndarray) -> np.ndarray:
+            sides = [self.user_side_.features[user], self.item_side_.features[item]]
+            return self._logits(np.concatenate(sides, axis=1)).numpy()
+
+        return scores_of_pairs(users, self.n_items_, logits)
 
 
 class AttributeBatches(EpochBatches):
