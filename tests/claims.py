@@ -131,7 +131,6 @@ CLAIMS: dict[str, list[Claim]] = {
     "05": [
         beats_popularity("sasrec", 1.8),
         beats_popularity("sasrec_one_negative", 1.2),
-        beats_popularity("bert4rec", 1.05),
         all_items_beat_one_negative,
         what_was_pre_trained_is_worth_having,
         text_finds_new_items,

@@ -17,7 +17,12 @@ class EpochBatches(keras.utils.PyDataset):
 
     Args:
         seed: of everything that is drawn.
+
+    Attributes:
+        one_width: whether batches differ in their number of rows at most.
     """
+
+    one_width = True
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -29,14 +34,15 @@ class EpochBatches(keras.utils.PyDataset):
         self.draw(np.random.default_rng([self.seed, epoch]))
 
     def dataset(self) -> tf.data.Dataset:
-        """The batches of the epoch that was started last, of any length in every dimension.
+        """The batches of the epoch that was started last.
 
         Keras guesses the shapes from the first two batches, and stops at one that is longer.
         """
         first = self[0]
 
         def any_length(array: np.ndarray) -> tf.TensorSpec:
-            return tf.TensorSpec([None] * np.ndim(array), array.dtype)
+            rest = array.shape[1:] if self.one_width else (None,) * (np.ndim(array) - 1)
+            return tf.TensorSpec((None, *rest), array.dtype)
 
         def batches() -> Iterator[Any]:
             for index in range(len(self)):

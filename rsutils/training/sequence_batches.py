@@ -93,6 +93,8 @@ class LengthBatches(EpochBatches):
         seed: of the order.
     """
 
+    one_width = False
+
     def __init__(
         self,
         sequences: Sequences,
