@@ -28,7 +28,7 @@ def enable_lora(model: Any, rank: int, seed: int = 0) -> None:
     Example:
         >>> model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(50)])
         >>> enable_lora(model, rank=2)
-        >>> [weight.shape for weight in model.trainable_weights]
+        >>> [tuple(weight.shape) for weight in model.trainable_weights]
         [(50,), (100, 2), (2, 50)]
     """
     if rank < 1:
