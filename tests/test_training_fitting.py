@@ -20,7 +20,7 @@ def log():
 
 MODELS = {
     "ncf": lambda **more: NCF(
-        4, 4, (6,), dropout=0.3, l2=0.01, epochs=EPOCHS, batch_size=64, progress=False, **more
+        4, 4, (6,), dropout=0.3, l2=0.01, epochs=EPOCHS, batch_size=32, progress=False, **more
     ),
     "softmax_cf": lambda **more: SoftmaxCF(4, epochs=EPOCHS, batch_size=8, progress=False, **more),
 }
@@ -37,7 +37,7 @@ class PullThePlug(keras.callbacks.Callback):
         self.now = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.now == self.at and batch == 1:
+        if self.now == self.at and batch >= 1:
             raise KeyboardInterrupt
 
 

@@ -17,7 +17,11 @@ from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.pairs import scores_of_pairs
 from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
-from rsutils.training import PairBatches, fit, penalised
+from rsutils.training import PairPrediction, SliceBatches, fit, penalised
+
+
+STEPS = 8
+"""Batches that TensorFlow runs through before Python is asked again."""
 
 
 @dataclass(frozen=True)
@@ -187,20 +191,23 @@ class NCF(KerasSaving, Recommender):
         ``callbacks`` go to Keras; while they run, the model already gives scores.
         """
         self._start_fit(interactions)
-        batches = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
+        pairs = {"user": interactions.user, "item": interactions.item}
+        batches = SliceBatches(pairs, self.batch_size, self.seed)
         self.model_ = model = build(keras, self.config())
         self._prepare_scoring()
         self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         with self._penalty(model, interactions):
             fit(
-                model,
+                PairPrediction(model, interactions, self.negatives, self.seed),
                 batches,
-                keras.losses.BinaryCrossentropy(from_logits=True),
+                None,
                 self.learning_rate,
                 self.epochs,
                 "NCF" if self.progress else None,
                 callbacks,
+                jit_compile=False,
+                steps_per_execution=min(STEPS, len(batches)),
             )
         return self
 

@@ -8,20 +8,27 @@ from rsutils.training.callbacks import Progress, ReportEachEpoch, ScoreEachEpoch
 from rsutils.training.fitting import fit
 from rsutils.training.lora import enable_lora, merge_lora
 from rsutils.training.pair_batches import PairBatches
+from rsutils.training.pair_prediction import PairPrediction
 from rsutils.training.penalties import WeightedL2, penalised
 from rsutils.training.row_batches import RowBatches
 from rsutils.training.search import Found, search
 from rsutils.training.search_space import Between
+from rsutils.training.slice_batches import SliceBatches
+from rsutils.training.table_adam import DenseAdam, RowSparseAdam
 
 __all__ = [
     "Between",
+    "DenseAdam",
     "EpochBatches",
     "Found",
     "PairBatches",
+    "PairPrediction",
     "Progress",
     "ReportEachEpoch",
     "RowBatches",
+    "RowSparseAdam",
     "ScoreEachEpoch",
+    "SliceBatches",
     "WeightedL2",
     "enable_lora",
     "fit",

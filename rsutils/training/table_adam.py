@@ -1,0 +1,68 @@
+"""Adam for models with tables: what to do with a gradient that names a few rows only."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class DenseAdam(keras.optimizers.Adam):
+    """Adam that first adds up the gradient of a table over all its rows, once.
+
+    The result is that of Keras' own Adam, up to the order of additions. Keras adds the rows up
+    again in each of its steps, so this takes less time while a batch touches most rows.
+
+    Example:
+        >>> table = keras.Variable(keras.ops.ones((3, 1)))
+        >>> DenseAdam(0.1).apply([tf.IndexedSlices(tf.ones((1, 1)), [1], (3, 1))], [table])
+        >>> table.numpy().ravel().round(3).tolist()
+        [1.0, 0.9, 1.0]
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update all rows."""
+        super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)
+
+
+class RowSparseAdam(keras.optimizers.Adam):
+    """Adam that works only on the rows of a table that the batch touched.
+
+    A step then costs as much as the batch has rows, however long the table is. It is another rule
+    than Adam's: the averages of a row stand still, where Adam's would shrink, while no batch
+    touches the row, and the row does not move. Gradients without rows get the usual step.
+
+    Example:
+        >>> table = keras.Variable(keras.ops.ones((3, 1)))
+        >>> gradient = tf.IndexedSlices(tf.ones((2, 1)), [1, 1], (3, 1))
+        >>> RowSparseAdam(0.1).apply([gradient], [table])
+        >>> table.numpy().ravel().round(3).tolist()
+        [1.0, 0.9, 1.0]
+
+    Raises:
+        ValueError: ``amsgrad`` is asked for.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.amsgrad:
+            raise ValueError("amsgrad is True; RowSparseAdam has no such variant. Leave it out.")
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update the rows that ``gradient`` names, or all where it is dense."""
+        if not isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        row, place = tf.unique(gradient.indices)
+        values = tf.cast(gradient.values, variable.dtype)
+        g = tf.math.unsorted_segment_sum(values, place, tf.size(row))
+        index = self._get_variable_index(variable)
+        mean, square = self._momentums[index].value, self._velocities[index].value
+        step = tf.cast(self.iterations + 1, g.dtype)
+        new_mean = self.beta_1 * tf.gather(mean, row) + (1 - self.beta_1) * g
+        new_square = self.beta_2 * tf.gather(square, row) + (1 - self.beta_2) * tf.square(g)
+        mean.scatter_update(tf.IndexedSlices(new_mean, row))
+        square.scatter_update(tf.IndexedSlices(new_square, row))
+        alpha = tf.cast(learning_rate, g.dtype)
+        alpha *= tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        change = alpha * new_mean / (tf.sqrt(new_square) + self.epsilon)
+        variable.value.scatter_sub(tf.IndexedSlices(change, row))
