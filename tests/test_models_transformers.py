@@ -304,3 +304,17 @@ def test_the_sampled_sum_is_right_in_the_mean():
     assert float(item_losses.sampled_softmax(state, target, rows, others)) == pytest.approx(
         float(full)
     )
+
+
+def test_the_correction_is_right_in_the_mean_whatever_draws():
+    """One negative, drawn with any probabilities over the others: all draws enumerated."""
+    rng = np.random.default_rng(2)
+    state, rows = tf.constant(rng.normal(size=(1, 3))), tf.constant(rng.normal(size=(7, 3)))
+    target, others = tf.constant([3]), [0, 1, 2, 4, 5, 6]
+    chance = rng.dirichlet(np.ones(6))
+    each = [
+        float(item_losses.sampled_softmax(state, target, rows, tf.constant([item]), np.log([q])))
+        for item, q in zip(others, chance, strict=True)
+    ]
+    full = float(item_losses.full_softmax(state, target, rows))
+    assert chance @ np.exp(each) == pytest.approx(np.exp(full))

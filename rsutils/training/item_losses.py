@@ -25,12 +25,23 @@ def full_softmax(state: Any, target: Any, table: Any) -> Any:
     )
 
 
-def sampled_softmax(state: Any, target: Any, table: Any, negative: Any) -> Any:
+def sampled_softmax(
+    state: Any, target: Any, table: Any, negative: Any, log_expected: Any = None
+) -> Any:
     """-log P(target), with ``negative``, (k,) random items, standing for all the others.
 
-    The sum over the m - 1 other items is estimated by (m - 1) / k times the sum over the sample,
-    which is right in the mean when each is drawn evenly (Bengio and Senécal 2003, "Quick training
-    of probabilistic neural nets by importance sampling"). A drawn target does not count.
+    Where item j is expected k q_j times in the sample, e^score / (k q_j), summed over the sample,
+    is right in the mean for the sum over all other items: the score of a drawn item is corrected by
+    -log(k q_j) (Bengio and Senécal 2003, "Quick training of probabilistic neural nets by importance
+    sampling"). A drawn target does not count.
+
+    Args:
+        state: (n, d).
+        target: (n,) int32.
+        table: (m, d).
+        negative: (k,) int32, shared by all rows.
+        log_expected: (k,) log(k q_j) of each drawn item; None where all m - 1 others are drawn
+            alike.
 
     Example:
         >>> loss = sampled_softmax(
@@ -39,9 +50,10 @@ def sampled_softmax(state: Any, target: Any, table: Any, negative: Any) -> Any:
         >>> round(float(loss), 4) == round(math.log(8), 4)
         True
     """
+    if log_expected is None:
+        log_expected = math.log(negative.shape[0] / (table.shape[0] - 1))
     positive = tf.reduce_sum(state * tf.gather(table, target), axis=-1, keepdims=True)
-    logits = tf.matmul(state, tf.gather(table, negative), transpose_b=True)
-    logits += math.log((table.shape[0] - 1) / negative.shape[0])
+    logits = tf.matmul(state, tf.gather(table, negative), transpose_b=True) - log_expected
     logits = tf.where(target[:, None] == negative[None, :], -1e9, logits)
     everything = tf.reduce_logsumexp(tf.concat([positive, logits], axis=1), axis=1)
     return tf.reduce_mean(everything - positive[:, 0])

@@ -10,6 +10,7 @@ from rsutils.course.check import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_06,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -23,4 +24,5 @@ __all__ = [
     "lesson_03",
     "lesson_04",
     "lesson_05",
+    "lesson_06",
 ]
