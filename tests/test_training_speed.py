@@ -31,7 +31,7 @@ def test_dense_adam_is_keras_adam(steps):
     for number, rows in enumerate(steps):
         one.apply([slices(rows, number)], [ours])
         other.apply([tf.convert_to_tensor(slices(rows, number))], [theirs])
-    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
@@ -67,9 +67,10 @@ def test_row_sparse_adam_treats_a_dense_gradient_as_adam_does():
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
-def test_amsgrad_is_refused():
+@pytest.mark.parametrize("optimizer", [DenseAdam, RowSparseAdam])
+def test_amsgrad_is_refused(optimizer):
     with pytest.raises(ValueError, match="amsgrad"):
-        RowSparseAdam(amsgrad=True)
+        optimizer(amsgrad=True)
 
 
 @settings(max_examples=20, deadline=None)
