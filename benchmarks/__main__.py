@@ -1,6 +1,6 @@
 """Run every benchmark, one after the other: ``python -m benchmarks``."""
 
-from benchmarks import frappe, ml1m_full, ncf_ml1m, sasrec_ml1m
+from benchmarks import frappe, ml1m_full, ncf_ml1m, sasrec_ml1m, training_speed
 
-for benchmark in (ncf_ml1m, ml1m_full, frappe, sasrec_ml1m):
+for benchmark in (ncf_ml1m, ml1m_full, frappe, sasrec_ml1m, training_speed):
     benchmark.main([])

@@ -102,6 +102,12 @@ def text_finds_new_items(rows: Rows) -> None:
         assert row["hr@10"] > 1.8 * 10 / row["items"]
 
 
+def fast_training_learns_as_much(rows: Rows) -> None:
+    """Both runs end at the same loss, well below chance's log 2 (lesson 06)."""
+    obvious, fastest = (rows[name]["validation_loss"] for name in ("obvious", "fastest"))
+    assert fastest < 1.05 * obvious < 0.8 * np.log(2)
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -136,4 +142,5 @@ CLAIMS: dict[str, list[Claim]] = {
         what_was_pre_trained_is_worth_having,
         text_finds_new_items,
     ],
+    "06": [fast_training_learns_as_much, every_row_says_what_it_cost("examples_per_second")],
 }

@@ -1,9 +1,11 @@
 import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import frappe, ml1m_full, ncf_ml1m, next_item, sasrec_ml1m
+from benchmarks import frappe, ml1m_full, ncf_ml1m, next_item, sasrec_ml1m, training_speed
 from benchmarks.common import Benchmark, Part, System
 from rsutils.data import load
 from rsutils.data.interactions import Interactions
@@ -161,3 +163,46 @@ def test_sequence_models_are_asked_for_the_same_items_as_the_others(real_data):
 def held_out():
     split = load(sasrec_ml1m.DATASET).published
     return split.validation, split.test
+
+
+@pytest.fixture
+def small_world(monkeypatch):
+    """300 users with ten items each of their own half of the catalogue."""
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(300), 10)
+    item = np.concatenate([rng.permutation(30)[:10] + 30 * (u % 2) for u in range(300)])
+    log = Interactions.of(user, item)
+    found = SimpleNamespace(published=SimpleNamespace(train=log))
+    monkeypatch.setattr(training_speed, "load", lambda name: found)
+    return log
+
+
+def test_the_loss_is_measured_on_pairs_that_no_recipe_learns_from(small_world):
+    train, rows, label = training_speed.held_out(seed=3)
+    observed = set(zip(small_world.user.tolist(), small_world.item.tolist(), strict=True))
+    learnt = set(zip(train.user.tolist(), train.item.tolist(), strict=True))
+    asked = list(zip(rows["user"].tolist(), rows["item"].tolist(), strict=True))
+    positives = {pair for pair, y in zip(asked, label[:, 0], strict=True) if y == 1}
+    negatives = {pair for pair, y in zip(asked, label[:, 0], strict=True) if y == 0}
+    assert positives | learnt == observed
+    assert not positives & learnt
+    assert not negatives & observed
+    assert sorted(user for user, _ in positives) == list(range(300))
+
+
+@pytest.mark.parametrize("name", ["obvious", "row_sparse", "large_batches", "fastest"])
+def test_recipes_learn(name, small_world):
+    recipe = replace(training_speed.RECIPES[name], learning_rate=0.03)
+    row = training_speed.measure(replace(recipe, examples=min(recipe.examples, 100)), seed=0)
+    assert row["validation_loss"] < 0.5
+    assert row["examples_per_second"] > 0
+
+
+def test_each_recipe_after_fastest_changes_one_thing_of_it():
+    names = list(training_speed.RECIPES)
+    fastest = asdict(training_speed.FASTEST)
+    others = names[names.index("fastest") + 1 :]
+    for name in others:
+        recipe = asdict(training_speed.RECIPES[name])
+        assert sum(recipe[key] != fastest[key] for key in fastest) == 1
+    assert len(others) == 3

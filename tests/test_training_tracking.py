@@ -36,5 +36,5 @@ def test_the_run_is_closed_when_training_fails(tmp_path):
 
 def test_without_wandb_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ImportError, match="requirements/tracking.txt"), offline_run(tmp_path, {}):
+    with pytest.raises(ImportError, match="tracking"), offline_run(tmp_path, {}):
         pass

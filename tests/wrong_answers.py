@@ -225,6 +225,64 @@ def square_of_all_sums(v):
     return 0.5 * (v.sum(axis=(1, 2)) ** 2 - (v**2).sum(axis=(1, 2)))
 
 
+# Lesson 06
+
+
+def rows_drawn_again_and_again(n, batch_size, rng):
+    return [rng.integers(0, n, size) for size in (4, 4, 2)]
+
+
+def without_the_last_batch(n, batch_size, rng):
+    rows = rng.permutation(n)
+    return [rows[at : at + batch_size] for at in range(0, n - batch_size + 1, batch_size)]
+
+
+def in_the_order_of_the_table(n, batch_size, rng):
+    return np.split(np.arange(n), range(batch_size, n, batch_size))
+
+
+def batches_shuffled_not_rows(n, batch_size, rng):
+    parts = in_the_order_of_the_table(n, batch_size, rng)
+    return [*(parts[i] for i in rng.permutation(len(parts) - 1)), parts[-1]]
+
+
+def the_same_order_always(n, batch_size, rng):
+    rows = np.random.default_rng(0).permutation(n)
+    return np.split(rows, range(batch_size, n, batch_size))
+
+
+def adam_of(merge=True, shrink=False, corrected=True, square_first=False):
+    def adam(table, mean, square, rows, gradient, step, rate):
+        row, place = np.unique(rows, return_inverse=True)
+        g, g2 = np.zeros((len(row), 1)), np.zeros((len(row), 1))
+        if merge:
+            np.add.at(g, place, gradient)
+            np.add.at(g2, place, gradient**2)
+        else:
+            g[place], g2[place] = gradient, gradient**2
+        if shrink:
+            mean, square = 0.9 * mean, 0.999 * square
+        else:
+            mean[row], square[row] = 0.9 * mean[row], 0.999 * square[row]
+        mean[row] += 0.1 * g
+        square[row] += 0.001 * (g2 if square_first else g**2)
+        m = mean / (1 - 0.9**step) if corrected else mean
+        v = square / (1 - 0.999**step) if corrected else square
+        moved = np.arange(len(table)) if shrink else row
+        table[moved] -= rate * m[moved] / (np.sqrt(v[moved]) + 1e-7)
+        return table, mean, square
+
+    return adam
+
+
+def sampled_by(weight, target=1.0, sign=1.0):
+    def loss(score, drawn_scores, chance):
+        others = (np.exp(drawn_scores) * weight(len(chance), chance)).sum()
+        return sign * (np.log(target * np.exp(score) + others) - score)
+
+    return loss
+
+
 WRONG_ANSWERS = {
     "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
     "lesson_00.int8_table_bytes": [
@@ -286,6 +344,30 @@ WRONG_ANSWERS = {
         neumf_of(product=np.add),
         lambda *arguments: sigmoid(neumf_of()(*arguments)),
         lambda *arguments: neumf_of()(*arguments) + 1,
+    ],
+    "lesson_06.epoch_slices": [
+        rows_drawn_again_and_again,
+        without_the_last_batch,
+        in_the_order_of_the_table,
+        batches_shuffled_not_rows,
+        the_same_order_always,
+        lambda n, batch_size, rng: rng.permutation(n),
+    ],
+    "lesson_06.adam_on_rows": [
+        adam_of(merge=False),
+        adam_of(shrink=True),
+        adam_of(corrected=False),
+        adam_of(square_first=True),
+        lambda *given: adam_of()(*given)[0],
+        lambda table, mean, square, rows, gradient, step, rate: (table, mean, square),
+    ],
+    "lesson_06.sampled_loss": [
+        sampled_by(lambda k, q: 1.0),
+        sampled_by(lambda k, q: 1 / q),
+        sampled_by(lambda k, q: k * q),
+        sampled_by(lambda k, q: 1 / (k * q), target=0.0),
+        sampled_by(lambda k, q: 1 / (k * q), sign=-1.0),
+        lambda score, drawn_scores, chance: drawn_scores - np.log(len(chance) * chance),
     ],
     "lesson_05.causal_attention": [
         attention_that_sees_the_future,

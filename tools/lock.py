@@ -10,7 +10,7 @@ import sys
 from rsutils import settings
 
 MAIN = ["course", "horovod", "test", "bench"]
-EXTRAS = ["spark", "gpu", "site"]
+EXTRAS = ["spark", "gpu", "site", "tracking"]
 
 
 def resolve(output: str, extras: list[str], *options: str) -> None:

@@ -17,7 +17,15 @@ from rsutils.measure.results import RESULTS, benchmark_table
 
 README = settings.REPOSITORY / "README.md"
 HEADLINE = NOTEBOOKS / "headline.png"
-METRICS = {"hr@10": "HR@10", "ndcg@10": "NDCG@10", "auc": "AUC", "log_loss": "log loss"}
+METRICS = {
+    "hr@10": "HR@10",
+    "ndcg@10": "NDCG@10",
+    "recall@10": "Recall@10",
+    "auc": "AUC",
+    "log_loss": "log loss",
+    "speedup": "speed-up",
+    "loss_ratio": "loss ratio",
+}
 """What a benchmark may measure, and how a table heads it."""
 
 

@@ -19,7 +19,6 @@ from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
 from rsutils.training import PairPrediction, SliceBatches, fit, penalised
 
-
 STEPS = 8
 """Batches that TensorFlow runs through before Python is asked again."""
 

@@ -23,9 +23,7 @@ class PairPrediction(keras.Model):
         seed: of the negatives.
     """
 
-    def __init__(
-        self, scorer: Any, interactions: Interactions, negatives: int, seed: int
-    ) -> None:
+    def __init__(self, scorer: Any, interactions: Interactions, negatives: int, seed: int) -> None:
         super().__init__()
         self.scorer = scorer
         self.n_items = interactions.n_items
