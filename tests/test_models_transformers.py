@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rsutils.data.interactions import Interactions
 from rsutils.evaluate import full_ranking
 from rsutils.models import BERT4Rec, SASRec
-from rsutils.models.transformer import build
+from rsutils.models.transformer import TransformerConfig, build
 from rsutils.training import item_losses
+from rsutils.training.item_prediction import ItemPrediction
 from rsutils.training.masked_batches import MaskedBatches
 from rsutils.training.sequence_batches import NextItemBatches, Sequences, places
 
@@ -318,3 +319,25 @@ def test_the_correction_is_right_in_the_mean_whatever_draws():
     ]
     full = float(item_losses.full_softmax(state, target, rows))
     assert chance @ np.exp(each) == pytest.approx(np.exp(full))
+
+
+def test_a_place_counts_alike_in_batches_of_long_and_of_short_histories():
+    long = [list(range(7)) * 2, [0, 1], [1, 2], [2, 0]]
+    batches = NextItemBatches(Sequences.of(table(long)), length=10, batch_size=1, seed=0)
+    assert batches.mean_places == (10 + 1 + 1 + 1) / 4
+    model = ItemPrediction(
+        build(keras, TransformerConfig(N_ITEMS + 1, 10, dimensions=4)),
+        *("items", N_ITEMS, "full_softmax", batches.mean_places, 1, 0),
+    )
+    each, count = [], []
+    for index in range(len(batches)):
+        x, target = batches[index]
+        state = model(x)
+        marked = tf.where(target != 0)
+        rows = model.table.embeddings[1 : N_ITEMS + 1]
+        labels = tf.gather_nd(target, marked) - 1
+        each.append(float(item_losses.full_softmax(tf.gather_nd(state, marked), labels, rows)))
+        count.append(len(labels))
+        found = float(model.compute_loss(y=target, y_pred=state))
+        assert found == pytest.approx(each[-1] * count[-1] / batches.mean_places, rel=1e-5)
+    assert sorted(count) == [1, 1, 1, 10]

@@ -17,9 +17,9 @@ from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
 from rsutils.models.transformer import TransformerConfig, build
-from rsutils.training import EpochBatches, enable_lora, fit, keep_best, merge_lora
+from rsutils.training import enable_lora, fit, keep_best, merge_lora
 from rsutils.training.item_prediction import LOSSES, ItemPrediction
-from rsutils.training.sequence_batches import Sequences, places
+from rsutils.training.sequence_batches import LengthBatches, Sequences, places
 
 USERS = 256
 """Histories that go through the transformer at a time when scoring."""
@@ -139,7 +139,13 @@ class SequenceModel(KerasSaving, Recommender):
             )
         fit(
             ItemPrediction(
-                self.model_, "items", self.n_items_, self.loss, self.negatives, self.seed
+                self.model_,
+                "items",
+                self.n_items_,
+                self.loss,
+                batches.mean_places,
+                self.negatives,
+                self.seed,
             ),
             batches,
             None,
@@ -229,7 +235,7 @@ class SequenceModel(KerasSaving, Recommender):
         return tf.gather(self.model_(given, training=False), last, batch_dims=1)
 
     @abstractmethod
-    def _batches(self, sequences: Sequences) -> EpochBatches:
+    def _batches(self, sequences: Sequences) -> LengthBatches:
         """What ``fit`` trains on."""
 
     @abstractmethod

@@ -14,25 +14,36 @@ LOSSES = ("full_softmax", "sampled_softmax", "one_negative")
 class ItemPrediction(keras.Model):
     """Trains ``transformer`` to give the target's row the largest inner product with the state.
 
-    Negatives are drawn inside the graph, evenly over all items.
+    Negatives are drawn inside the graph, evenly over all items. The loss is the sum over the places
+    that have a target, divided by ``mean_places``. A mean over the batch's own places would make a
+    place count for more in a batch of short sequences, and batches are sorted by length.
 
     Args:
         transformer: from ``{"item", "place"}`` to states (batch, n, d).
         table: name of its embedding layer of items; row i + 1 is item i.
         n_items: how many items exist.
         loss: one of ``LOSSES``.
+        mean_places: how many places a batch has, in the mean over batches.
         negatives: drawn for each batch by ``sampled_softmax``.
         seed: of the negatives.
     """
 
     def __init__(
-        self, transformer: Any, table: str, n_items: int, loss: str, negatives: int, seed: int
+        self,
+        transformer: Any,
+        table: str,
+        n_items: int,
+        loss: str,
+        mean_places: float,
+        negatives: int,
+        seed: int,
     ) -> None:
         super().__init__()
         self.transformer = transformer
         self.table = transformer.get_layer(table)
         self.n_items = n_items
         self.loss_name = loss
+        self.mean_places = mean_places
         self.negatives = negatives
         self.draws = keras.random.SeedGenerator(seed)
         self.built = True  # It has no weights of its own; BackupAndRestore asks before it restores.
@@ -49,8 +60,12 @@ class ItemPrediction(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean over the places that have a target; ``y`` is (batch, n), items counted from 1."""
+        """The loss of a batch; ``y`` is (batch, n), items counted from 1, 0 for no target."""
         marked = tf.where(y != NO_ITEM)
+        weight = tf.cast(tf.shape(marked)[0], tf.float32) / self.mean_places
+        return weight * self._mean_loss(marked, y, y_pred)
+
+    def _mean_loss(self, marked: Any, y: Any, y_pred: Any) -> Any:
         state, target = tf.gather_nd(y_pred, marked), tf.gather_nd(y, marked) - 1
         table = tf.convert_to_tensor(self.table.embeddings)[1 : self.n_items + 1]
         if self.loss_name == "full_softmax":

@@ -91,6 +91,9 @@ class LengthBatches(EpochBatches):
         length: most places.
         batch_size: users a batch.
         seed: of the order.
+
+    Attributes:
+        mean_places: how many places a batch of ``batch_size`` users fills, in the mean.
     """
 
     one_width = False
@@ -108,6 +111,8 @@ class LengthBatches(EpochBatches):
         self.batch_size = batch_size
         self.users = np.flatnonzero(sequences.lengths() > 1)
         self.width = np.minimum(-(-places // STEP) * STEP, length)
+        filled = np.minimum(places[self.users], length)
+        self.mean_places = batch_size * float(filled.mean()) if len(filled) else 0.0
         super().__init__(seed)
 
     def draw(self, rng: np.random.Generator) -> None:
