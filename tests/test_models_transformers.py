@@ -144,10 +144,11 @@ def test_new_histories_are_scored_without_a_refit(name, fitted, log):
 @pytest.fixture(scope="module")
 def downwards():
     """Other users: whoever takes an item takes the one below it next. And what comes then."""
-    lists = [(first - np.arange(5)) % N_ITEMS for first in (1, 4, 8, 6)]
-    log = Interactions.of(np.repeat(np.arange(4), 5), np.concatenate(lists), n_items=N_ITEMS)
+    lists = [(first - np.arange(5)) % N_ITEMS for first in range(N_ITEMS)]
+    users = np.arange(N_ITEMS)
+    log = Interactions.of(np.repeat(users, 5), np.concatenate(lists), n_items=N_ITEMS)
     following = [(items[-1] - 1) % N_ITEMS for items in lists]
-    return log, Interactions.of(np.arange(4), following, n_items=N_ITEMS)
+    return log, Interactions.of(users, following, n_items=N_ITEMS)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -38,9 +38,10 @@ class TransformerConfig:
 def build(K: ModuleType, config: TransformerConfig) -> Any:
     """States of a sequence of items (Kang and McAuley 2018, section III; Vaswani et al. 2017).
 
-    The item's row and the place's row are added. Each block adds to that x + Attention(norm(x)) and
-    then x + FeedForward(norm(x)); a last norm makes the state. The score of item i after a place is
-    the inner product of the state there and row i of the table ``items``.
+    The item's row times sqrt(d) and the place's row are added. A block takes x to
+    y = norm(x) + Attention(norm(x)), and y to norm(y) + FeedForward(norm(y)), so that what is added
+    to has been normed, as in SASRec's published code; a last norm makes the state. The score of item i after a place
+    is the inner product of the state there and row i of the table ``items``.
 
     Args:
         K: ``keras``, or ``tf_keras`` for the twin that tfmot works on.
@@ -54,10 +55,9 @@ def build(K: ModuleType, config: TransformerConfig) -> Any:
     make = _Layers(K, config)
     item = K.Input((None,), dtype="int32", name="item")
     place = K.Input((None,), dtype="int32", name="place")
-    rows = [
-        make.table("items", config.n_tokens)(item),
-        make.table("places", config.length + 1)(place),
-    ]
+    items = make.table("items", config.n_tokens, 0.02)(item)
+    scaled = make.times("scaled", config.dimensions**0.5)(items)
+    rows = [scaled, make.table("places", config.length + 1, 0.1)(place)]
     x = make.dropout("rows_dropout")(K.layers.Add(name="rows")(rows))
     for number in range(1, config.blocks + 1):
         x = _block(K, make, x, number)
@@ -65,15 +65,16 @@ def build(K: ModuleType, config: TransformerConfig) -> Any:
 
 
 def _block(K: ModuleType, make: "_Layers", x: Any, number: int) -> Any:
-    """Attention, then the feed-forward layers, each added to what came in."""
-    seen = make.norm(f"attention_norm_{number}")(x)
+    """Attention, then the feed-forward layers, each added to the normed input."""
+    asking = make.norm(f"attention_norm_{number}")(x)
+    # Attention takes the mask off what it is given, so it gets a tensor of its own.
+    given = make.times(f"attention_given_{number}", 1.0)(asking)
     attention = make.attention(f"attention_{number}")(
-        seen, seen, use_causal_mask=make.config.causal
+        given, given, use_causal_mask=make.config.causal
     )
-    attention = make.dropout(f"attention_dropout_{number}")(attention)
-    x = K.layers.Add(name=f"attended_{number}")([x, attention])
-    z = make.norm(f"forward_norm_{number}")(x)
-    z = make.dense(f"inner_{number}", make.config.inner, make.config.activation)(z)
+    x = K.layers.Add(name=f"attended_{number}")([asking, attention])
+    x = make.norm(f"forward_norm_{number}")(x)
+    z = make.dense(f"inner_{number}", make.config.inner, make.config.activation)(x)
     z = make.dropout(f"inner_dropout_{number}")(z)
     z = make.dense(f"outer_{number}", make.config.dimensions)(z)
     z = make.dropout(f"outer_dropout_{number}")(z)
@@ -88,30 +89,41 @@ class _Layers:
         self.config = config
         self.seeds = itertools.count(config.seed + 1)
 
-    def normal(self) -> Any:
-        return self.K.initializers.TruncatedNormal(stddev=0.02, seed=next(self.seeds))
+    def times(self, name: str, factor: float) -> Any:
+        layer = self.K.layers.Rescaling(factor, name=name)
+        layer.supports_masking = True  # The twin's layer would drop the mask.
+        return layer
 
-    def table(self, name: str, rows: int) -> Any:
+    def even(self) -> Any:
+        return self.K.initializers.GlorotUniform(seed=next(self.seeds))
+
+    def table(self, name: str, rows: int, stddev: float) -> Any:
         # Under a causal mask no item sees the empty places, which come last.
         return self.K.layers.Embedding(
             rows,
             self.config.dimensions,
-            embeddings_initializer=self.normal(),
+            embeddings_initializer=self.K.initializers.TruncatedNormal(
+                stddev=stddev, seed=next(self.seeds)
+            ),
             mask_zero=not self.config.causal,
             name=name,
         )
 
     def attention(self, name: str) -> Any:
+        # The twin's layer takes no seed.
+        seed = {} if self.K.__name__ == "tf_keras" else {"seed": next(self.seeds)}
         return self.K.layers.MultiHeadAttention(
             self.config.heads,
             self.config.dimensions // self.config.heads,
-            kernel_initializer=self.normal(),
+            dropout=self.config.dropout,
+            kernel_initializer=self.even(),
             name=name,
+            **seed,
         )
 
     def dense(self, name: str, units: int, activation: str | None = None) -> Any:
         return self.K.layers.Dense(
-            units, activation=activation, kernel_initializer=self.normal(), name=name
+            units, activation=activation, kernel_initializer=self.even(), name=name
         )
 
     def dropout(self, name: str) -> Any:

@@ -10,7 +10,6 @@ from rsutils.training.lora import enable_lora, merge_lora
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.pair_prediction import PairPrediction
 from rsutils.training.penalties import WeightedL2, penalised
-from rsutils.training.row_batches import RowBatches
 from rsutils.training.search import Found, search
 from rsutils.training.search_space import Between
 from rsutils.training.slice_batches import SliceBatches
@@ -25,7 +24,6 @@ __all__ = [
     "PairPrediction",
     "Progress",
     "ReportEachEpoch",
-    "RowBatches",
     "RowSparseAdam",
     "ScoreEachEpoch",
     "SliceBatches",

@@ -14,7 +14,7 @@ from rsutils.evaluate import auc, log_loss
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
 from rsutils.models.fields.rows import check_rows, known_features
-from rsutils.training import RowBatches, fit, penalised
+from rsutils.training import SliceBatches, fit, penalised
 
 ROWS = 1 << 13
 """Rows that are scored at a time."""
@@ -188,7 +188,7 @@ class FieldModel:
         with self._penalty(model):
             history = fit(
                 model,
-                RowBatches(rows, self.batch_size, self.seed),
+                SliceBatches((rows.features, rows.label[:, None]), self.batch_size, self.seed),
                 keras.losses.BinaryCrossentropy(from_logits=True),
                 self.learning_rate,
                 self.epochs,
