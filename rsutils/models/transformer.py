@@ -40,8 +40,8 @@ def build(K: ModuleType, config: TransformerConfig) -> Any:
 
     The item's row times sqrt(d) and the place's row are added. A block takes x to
     y = norm(x) + Attention(norm(x)), and y to norm(y) + FeedForward(norm(y)), so that what is added
-    to has been normed, as in SASRec's published code; a last norm makes the state. The score of item i after a place
-    is the inner product of the state there and row i of the table ``items``.
+    to has been normed, as in SASRec's published code; a last norm makes the state. The score of
+    item i after a place is the inner product of the state there and row i of the table ``items``.
 
     Args:
         K: ``keras``, or ``tf_keras`` for the twin that tfmot works on.
