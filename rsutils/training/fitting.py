@@ -65,6 +65,8 @@ def fit(
     finally:
         if bar:
             bar.bar.close()
+    # What is saved later then holds the model alone, without the optimizer and its averages.
+    model.compiled = False
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise FloatingPointError(f"Training diverged with learning_rate={learning_rate}; lower it.")
     return history
