@@ -190,7 +190,9 @@ def test_the_loss_is_measured_on_pairs_that_no_recipe_learns_from(small_world):
     assert sorted(user for user, _ in positives) == list(range(300))
 
 
-@pytest.mark.parametrize("name", ["obvious", "row_sparse_adam", "large_batches", "fastest"])
+@pytest.mark.parametrize(
+    "name", ["obvious", "row_sparse_adam", "fastest", "fastest_drawn_in_graph"]
+)
 def test_recipes_learn(name, small_world):
     recipe = replace(training_speed.RECIPES[name], learning_rate=0.03)
     row = training_speed.measure(replace(recipe, examples=min(recipe.examples, 100)), seed=0)

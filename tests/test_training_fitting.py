@@ -102,6 +102,13 @@ def test_the_bar_counts_steps_and_shows_the_loss(log, capsys):
     assert "loss=" in shown
 
 
+def test_the_bar_never_counts_more_steps_than_there_are(log, capsys):
+    NCF(4, hidden=(), epochs=2, batch_size=40, progress=True).fit(log)
+    shown = capsys.readouterr().err
+    assert "20/20" in shown
+    assert "NCF: 24" not in shown
+
+
 def test_the_learning_rate_rises_then_falls():
     rate = cosine(0.5, steps=50, warmup=0.2)
     values = [float(rate(step)) for step in range(51)]

@@ -36,7 +36,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move on."""
-        self._move_to(self.epoch * self.steps + batch + 1)
+        # The last call of several steps may count more than the epoch has.
+        self._move_to(self.epoch * self.steps + min(batch + 1, self.steps))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Show what the epoch came to."""
