@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsutils.data.interactions import Interactions
-from rsutils.evaluate import full_ranking
 from rsutils.models import BERT4Rec, SASRec
 from rsutils.models.transformer import TransformerConfig, build
 from rsutils.training import item_losses
@@ -170,12 +169,15 @@ def test_fine_tuning_leaves_the_first_model_alone(name, lora_rank, fitted, log, 
 def test_fine_tuning_learns_what_the_new_users_do(fitted, downwards):
     log, following = downwards
 
-    def quality(model):
-        return full_ranking(model, following, exclude=log, k=2)["hr@2"]
+    def surprise(model):
+        """Mean -log of the probability of what comes next, among all items."""
+        scores = tf.constant(model.scores(following.user))
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(following.item, scores)
+        return float(tf.reduce_mean(each))
 
     old = copy.copy(fitted["sasrec"]).observe(log)
-    tuned = fitted["sasrec"].fine_tune(log, epochs=30, learning_rate=0.03)
-    assert quality(tuned) > quality(old)
+    tuned = fitted["sasrec"].fine_tune(log, epochs=60, learning_rate=0.03)
+    assert surprise(tuned) < np.log(N_ITEMS) / 1.5 < surprise(old)
 
 
 def test_a_rank_of_zero_is_refused(fitted, downwards):
