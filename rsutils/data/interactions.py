@@ -107,12 +107,21 @@ class Interactions:
         """Sorted by user, then time; equal times keep their order in the table."""
         return self.take(np.lexsort((self.timestamp, self.user)))
 
+    def pair_keys(self) -> np.ndarray:
+        """One number a row, the same for the same pair: user * n_items + item, (n,) int64.
+
+        Example:
+            >>> Interactions.of(user=[0, 1, 1], item=[2, 0, 2]).pair_keys()
+            array([2, 3, 5])
+        """
+        return self.user.astype(np.int64) * self.n_items + self.item
+
     def to_csr(self, binary: bool = True) -> sparse.csr_matrix:
         """The (n_users, n_items) float32 matrix: ones, or with ``binary=False`` the ratings.
 
         A pair that occurs several times counts once; of its ratings the last in the table stays.
         """
-        keys = self.user.astype(np.int64) * self.n_items + self.item
+        keys = self.pair_keys()
         _, last = np.unique(keys[::-1], return_index=True)
         last = len(keys) - 1 - last
         values = np.ones(len(last), np.float32) if binary else self.rating[last]

@@ -44,7 +44,7 @@ def sample_negatives(
     """
     users = np.asarray(users, np.int64)
     weight = _weights(interactions, n, popularity_power)
-    positives = np.unique(_keys(interactions.user, interactions.item, interactions.n_items))
+    positives = np.unique(interactions.pair_keys())
     _refuse_the_sated(interactions, positives, users, weight, n if distinct else min(n, 1))
     rng = np.random.default_rng(seed)
     uniform, edges = popularity_power == 0, np.cumsum(weight) / max(weight.sum(), 1)

@@ -1,6 +1,6 @@
 """One run of ``fit``: Adam with a falling learning rate, progress, a check for divergence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,7 +20,6 @@ def fit(
     progress: str | None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     warmup: float = 0.0,
-    optimizer: Callable[[Any], keras.optimizers.Optimizer] = DenseAdam,
     **compiled: object,
 ) -> keras.callbacks.History:
     """Compile ``model`` and run ``epochs`` passes over ``batches`` in their own order.
@@ -38,7 +37,6 @@ def fit(
         progress: the title of the progress bar, or None for no bar.
         callbacks: of Keras.
         warmup: share of all steps in which the learning rate first rises from 0.
-        optimizer: makes the optimizer from a schedule of learning rates.
         **compiled: further arguments of ``model.compile``.
 
     Returns:
@@ -48,7 +46,7 @@ def fit(
         FloatingPointError: training diverged.
     """
     model.compile(
-        optimizer(cosine(learning_rate, epochs * len(batches), warmup)),
+        DenseAdam(cosine(learning_rate, epochs * len(batches), warmup)),
         loss=loss,
         **compiled,
     )

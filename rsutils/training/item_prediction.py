@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from rsutils.training.drawing import DrawingModel
 from rsutils.training.item_losses import full_softmax, one_negative, sampled_softmax
 from rsutils.training.sequence_batches import NO_ITEM
 
 LOSSES = ("full_softmax", "sampled_softmax", "one_negative")
 
 
-class ItemPrediction(keras.Model):
+class ItemPrediction(DrawingModel):
     """Trains ``transformer`` to give the target's row the largest inner product with the state.
 
     Negatives are drawn inside the graph, evenly over all items. The loss is the sum over the places
@@ -38,41 +38,27 @@ class ItemPrediction(keras.Model):
         negatives: int,
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__(n_items, negatives, seed)
         self.transformer = transformer
         self.table = transformer.get_layer(table)
-        self.n_items = n_items
         self.loss_name = loss
         self.mean_places = mean_places
-        self.negatives = negatives
-        self.draws = keras.random.SeedGenerator(seed)
-        self.built = True  # It has no weights of its own; BackupAndRestore asks before it restores.
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         """The states: (batch, n, d)."""
         return self.transformer(inputs, training=training)
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The loss of a batch; ``y`` is (batch, n), items counted from 1, 0 for no target."""
-        marked = tf.where(y != NO_ITEM)
+    def batch_loss(self, target: Any, output: Any) -> Any:
+        """``target`` is (batch, n), items counted from 1, 0 for none; ``output`` the states."""
+        marked = tf.where(target != NO_ITEM)
         weight = tf.cast(tf.shape(marked)[0], tf.float32) / self.mean_places
-        return weight * self._mean_loss(marked, y, y_pred)
+        state, item = tf.gather_nd(output, marked), tf.gather_nd(target, marked) - 1
+        return weight * self._mean_loss(state, item)
 
-    def _mean_loss(self, marked: Any, y: Any, y_pred: Any) -> Any:
-        state, target = tf.gather_nd(y_pred, marked), tf.gather_nd(y, marked) - 1
+    def _mean_loss(self, state: Any, target: Any) -> Any:
         table = tf.convert_to_tensor(self.table.embeddings)[1 : self.n_items + 1]
         if self.loss_name == "full_softmax":
             return full_softmax(state, target, table)
         if self.loss_name == "sampled_softmax":
-            return sampled_softmax(state, target, table, self._drawn((self.negatives,)))
-        return one_negative(state, target, table, self._drawn(tf.shape(target)))
-
-    def _drawn(self, shape: Any) -> Any:
-        return keras.random.randint(shape, 0, self.n_items, dtype="int32", seed=self.draws)
+            return sampled_softmax(state, target, table, self.drawn((self.negatives,)))
+        return one_negative(state, target, table, self.drawn(tf.shape(target)))

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from rsutils.data.interactions import Interactions
+from rsutils.training.drawing import DrawingModel
 
 
-class PairPrediction(keras.Model):
+class PairPrediction(DrawingModel):
     """Trains ``scorer`` to tell observed pairs from pairs with an item drawn at random.
 
     The negatives are drawn inside the graph, evenly over all items. One that the user has does not
@@ -24,14 +24,9 @@ class PairPrediction(keras.Model):
     """
 
     def __init__(self, scorer: Any, interactions: Interactions, negatives: int, seed: int) -> None:
-        super().__init__()
+        super().__init__(interactions.n_items, negatives, seed)
         self.scorer = scorer
-        self.n_items = interactions.n_items
-        self.negatives = negatives
-        keys = interactions.user.astype(np.int64) * self.n_items + interactions.item
-        self.taken = tf.constant(np.unique(keys))
-        self.draws = keras.random.SeedGenerator(seed)
-        self.built = True  # It has no weights of its own; BackupAndRestore asks before it restores.
+        self.taken = tf.constant(np.unique(interactions.pair_keys()))
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Logits of the observed pair and its negatives, and whether each counts.
@@ -44,25 +39,18 @@ class PairPrediction(keras.Model):
             Two arrays (batch, 1 + negatives) float32, the observed pair first.
         """
         user, item = inputs["user"], inputs["item"]
-        shape = (tf.size(user), self.negatives)
-        drawn = keras.random.randint(shape, 0, self.n_items, dtype="int32", seed=self.draws)
+        drawn = self.drawn((tf.size(user), self.negatives))
         items = tf.concat([item[:, None], drawn], axis=1)
         users = tf.broadcast_to(user[:, None], tf.shape(items))
         pairs = {"user": tf.reshape(users, (-1,)), "item": tf.reshape(items, (-1,))}
         logits = tf.reshape(self.scorer(pairs, training=training), tf.shape(items))
-        counts = tf.concat([tf.ones_like(item)[:, None] > 0, ~self._taken(user, drawn)], axis=1)
-        return tf.cast(logits, tf.float32), tf.cast(counts, tf.float32)
+        free = tf.cast(~self._taken(user, drawn), tf.float32)
+        counts = tf.concat([tf.ones_like(free[:, :1]), free], axis=1)
+        return tf.cast(logits, tf.float32), counts
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Mean over the pairs that count; ``y_pred`` is what :meth:`call` gives."""
-        logits, counts = y_pred
+    def batch_loss(self, target: Any, output: Any) -> Any:
+        """Mean over the pairs that count; ``output`` is what :meth:`call` gives."""
+        logits, counts = output
         label = tf.one_hot(tf.zeros_like(logits[:, 0], tf.int32), tf.shape(logits)[1])
         loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logits)
         return tf.reduce_sum(counts * loss) / tf.reduce_sum(counts) + sum(self.losses)
