@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from rsutils.data import Interactions
 from rsutils.measure import peak_memory
 
 
@@ -130,8 +133,22 @@ class Benchmark:
                 sys.exit(result.returncode)
 
     def _print(self, **row: object) -> None:
-        row = {"benchmark": self.name, "dataset": self.dataset} | row
-        print(json.dumps({name: _rounded(value) for name, value in row.items()}), flush=True)
+        print_row(benchmark=self.name, dataset=self.dataset, **row)
+
+
+def print_row(**row: object) -> None:
+    """One result as a line of JSON, its fractions to four places."""
+    print(json.dumps({name: _rounded(value) for name, value in row.items()}), flush=True)
+
+
+def random_of_each_user(interactions: Interactions, n: int, seed: int | list[int]) -> np.ndarray:
+    """A mask over the rows: ``n`` of each user, who must have as many."""
+    order = np.random.default_rng(seed).permutation(len(interactions))
+    order = order[np.argsort(interactions.user[order], kind="stable")]
+    first = np.searchsorted(interactions.user[order], np.arange(interactions.n_users))
+    mask = np.zeros(len(interactions), bool)
+    mask[order[first[:, None] + np.arange(n)]] = True
+    return mask
 
 
 def _fitted(model: Any, part: Part) -> dict[str, float]:

@@ -101,11 +101,7 @@ SYSTEMS = {
 
 BENCHMARK = Benchmark("frappe", DATASET, SYSTEMS, test, validation, best_by="auc")
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    BENCHMARK.run(arguments)
-
+main = BENCHMARK.run
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,6 @@ one; the chosen settings below are the best there. The test then learns from all
 Items that a user already has are no candidates.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -98,11 +97,7 @@ SYSTEMS = {
 
 BENCHMARK = Benchmark("ml1m_full", DATASET, SYSTEMS, test, validation)
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    BENCHMARK.run(arguments)
-
+main = BENCHMARK.run
 
 if __name__ == "__main__":
     main()

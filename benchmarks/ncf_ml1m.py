@@ -7,12 +7,9 @@ random training interactions a user, each with 99 items that the user does not h
 settings below are the best by NDCG@10 there.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
-from benchmarks.common import Benchmark, Part, System
+from benchmarks.common import Benchmark, Part, System, random_of_each_user
 from benchmarks.peers import ImplicitALS
 from rsutils import models
 from rsutils.data import load, sample_negatives
@@ -52,11 +49,7 @@ def test() -> Part:
 def validation(seed: int = 0) -> Part:
     """Random training interactions, held out, each among 99 items that the user does not have."""
     train = load(DATASET).published.train
-    order = np.random.default_rng(seed).permutation(len(train))
-    order = order[np.argsort(train.user[order], kind="stable")]
-    first = np.searchsorted(train.user[order], np.arange(train.n_users))
-    held_out = np.zeros(len(train), bool)
-    held_out[order[first[:, None] + np.arange(HELD_OUT)]] = True
+    held_out = random_of_each_user(train, HELD_OUT, seed)
     positives = train.take(held_out)
     negatives = sample_negatives(train, positives.user, NEGATIVES, seed=seed, distinct=True)
     return Part(
@@ -121,11 +114,7 @@ SYSTEMS = {
 
 BENCHMARK = Benchmark("ncf_ml1m", DATASET, SYSTEMS, test, validation)
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    BENCHMARK.run(arguments)
-
+main = BENCHMARK.run
 
 if __name__ == "__main__":
     main()

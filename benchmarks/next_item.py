@@ -1,11 +1,25 @@
 """What the benchmarks of sequence models share: leave one out, the last item among all."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from benchmarks.common import Part, System
+from benchmarks.common import Benchmark, Part, System
 from rsutils.data import Interactions, load
 from rsutils.evaluate import full_ranking
+
+
+def benchmark(
+    name: str, dataset: str, metrics: tuple[str, ...], systems: Mapping[str, System]
+) -> Benchmark:
+    """``systems`` on the last item of each user, chosen by the last item but one."""
+    return Benchmark(
+        name,
+        dataset,
+        systems,
+        partial(test, dataset, metrics),
+        partial(validation, dataset, metrics),
+    )
 
 
 def test(dataset: str, metrics: tuple[str, ...]) -> Part:

@@ -12,11 +12,7 @@ authors (Zhou et al. 2020, "S3-Rec: self-supervised learning for sequential reco
 mutual information maximization", CIKM, and its published code).
 """
 
-from collections.abc import Sequence
-from functools import partial
-
 from benchmarks import next_item
-from benchmarks.common import Benchmark
 
 DATASET = "s3rec-beauty"
 METRICS = ("recall", "ndcg")
@@ -42,19 +38,9 @@ SYSTEMS = {
     ),
 }
 
-BENCHMARK = Benchmark(
-    "s3rec_beauty",
-    DATASET,
-    SYSTEMS,
-    partial(next_item.test, DATASET, METRICS),
-    partial(next_item.validation, DATASET, METRICS),
-)
+BENCHMARK = next_item.benchmark("s3rec_beauty", DATASET, METRICS, SYSTEMS)
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    BENCHMARK.run(arguments)
-
+main = BENCHMARK.run
 
 if __name__ == "__main__":
     main()

@@ -14,11 +14,7 @@ BERT4Rec as table 4 of Petrov and Macdonald 2023 (gSASRec, arXiv:2308.07192) has
 the full softmax from Klenitskiy and Vasilev 2023 (arXiv:2309.07602).
 """
 
-from collections.abc import Sequence
-from functools import partial
-
 from benchmarks import next_item
-from benchmarks.common import Benchmark
 
 DATASET = "sasrec-ml-1m"
 METRICS = ("hr", "ndcg")
@@ -47,19 +43,9 @@ SYSTEMS = {
     "bert4rec": next_item.system("BERT4Rec", {}, {}, published(0.2843, 0.1537, GSASREC)),
 }
 
-BENCHMARK = Benchmark(
-    "sasrec_ml1m",
-    DATASET,
-    SYSTEMS,
-    partial(next_item.test, DATASET, METRICS),
-    partial(next_item.validation, DATASET, METRICS),
-)
+BENCHMARK = next_item.benchmark("sasrec_ml1m", DATASET, METRICS, SYSTEMS)
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    BENCHMARK.run(arguments)
-
+main = BENCHMARK.run
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,6 @@ not among them: with it, the process ended in a double free of memory here.
 """
 
 import argparse
-import json
 import multiprocessing
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common import print_row, random_of_each_user
 from rsutils.data import Interactions, load, sample_negatives
 from rsutils.measure import peak_memory
 
@@ -88,10 +88,7 @@ RECIPES = {
 def held_out(seed: int) -> tuple[Interactions, dict[str, np.ndarray], np.ndarray]:
     """What is learnt from, and the rows that measure the loss: pairs and their labels."""
     log = load(DATASET).published.train
-    order = np.random.default_rng([seed, 1]).permutation(len(log))
-    _, first = np.unique(log.user[order], return_index=True)
-    chosen = np.zeros(len(log), bool)
-    chosen[order[first]] = True
+    chosen = random_of_each_user(log, 1, seed=[seed, 1])
     return log.take(~chosen), *with_negatives(log, log.take(chosen), seed)
 
 
@@ -122,7 +119,7 @@ def measure(recipe: Recipe, seed: int) -> dict[str, float]:
     with peak_memory() as memory:
         model, data, loss = _trained_on(scorer, train, recipe, seed)
         steps = int(data.cardinality())
-        rate: Any = recipe.learning_rate
+        rate = recipe.learning_rate
         model.compile(
             _optimizer(recipe.optimizer)(cosine(rate, steps, 0.1) if recipe.falling else rate),
             loss,
@@ -210,10 +207,8 @@ def _print(name: str, seed: int, row: dict[str, float], plain: dict[str, float])
         "speedup": row["examples_per_second"] / plain["examples_per_second"],
         "loss_ratio": row["validation_loss"] / plain["validation_loss"],
     }
-    figures = {key: round(value, 4) for key, value in row.items()}
     head = {"benchmark": "training_speed", "dataset": DATASET, "system": name}
-    rest = {"seed": seed, "published": None, "recipe": asdict(RECIPES[name])}
-    print(json.dumps(head | figures | rest), flush=True)
+    print_row(**head, **row, seed=seed, published=None, recipe=asdict(RECIPES[name]))
 
 
 if __name__ == "__main__":
