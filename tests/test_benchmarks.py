@@ -5,7 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import frappe, ml1m_full, ncf_ml1m, next_item, sasrec_ml1m, training_speed
+from benchmarks import (
+    frappe,
+    ml1m_full,
+    ncf_ml1m,
+    next_item,
+    s3rec_beauty,
+    sasrec_ml1m,
+    training_speed,
+)
 from benchmarks.common import Benchmark, Part, System
 from rsutils.data import load
 from rsutils.data.interactions import Interactions
@@ -68,7 +76,7 @@ def test_an_unknown_system_is_refused_with_the_known_ones(capsys):
 
 @pytest.mark.parametrize(
     "benchmark",
-    [ncf_ml1m.BENCHMARK, ml1m_full.BENCHMARK, frappe.BENCHMARK, sasrec_ml1m.BENCHMARK],
+    [module.BENCHMARK for module in (ncf_ml1m, ml1m_full, frappe, sasrec_ml1m, s3rec_beauty)],
     ids=lambda b: b.name,
 )
 def test_chosen_settings_stand_in_the_grid_that_chose_them(benchmark):
