@@ -34,6 +34,18 @@ def test_the_run_is_closed_when_training_fails(tmp_path):
     assert wandb.run is None
 
 
+@pytest.mark.skipif(not INSTALLED and "CI" not in os.environ, reason="wandb is optional")
+def test_a_run_under_way_is_not_taken_over(tmp_path):
+    import wandb
+
+    with (
+        offline_run(tmp_path, {}),
+        pytest.raises(RuntimeError, match=f"{wandb.run.id} is under way"),
+        offline_run(tmp_path, {}),
+    ):
+        pass
+
+
 def test_without_wandb_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ImportError, match="tracking"), offline_run(tmp_path, {}):

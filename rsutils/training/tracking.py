@@ -25,6 +25,7 @@ def offline_run(
 
     Raises:
         ImportError: the optional package ``wandb`` is not installed.
+        RuntimeError: another run of wandb's is under way.
     """
     try:
         import wandb
@@ -32,6 +33,10 @@ def offline_run(
         raise ImportError(
             "wandb is not installed. It is optional: pip install -r requirements/tracking.txt"
         ) from error
+    if wandb.run is not None:
+        raise RuntimeError(
+            f"the run {wandb.run.id} is under way: end it with wandb.finish() before this one"
+        )
     quiet = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False)
     run = wandb.init(
         project=project, dir=folder, config=dict(config), mode="offline", settings=quiet
@@ -42,3 +47,5 @@ def offline_run(
         )
     finally:
         run.finish()
+        # The file is written by another process, which finish() does not wait for.
+        wandb.teardown()
