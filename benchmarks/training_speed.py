@@ -17,6 +17,7 @@ not among them: with it, the process ended in a double free of memory here.
 
 import argparse
 import multiprocessing
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -193,10 +194,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="a row a seed")
     options = parser.parse_args(arguments)
     names = ["obvious", options.system] if options.system else list(RECIPES)
+    try:
+        run(list(dict.fromkeys(names)), options.seed)
+    except ConnectionError as error:
+        sys.exit(str(error))
+
+
+def run(names: Sequence[str], seeds: Sequence[int]) -> None:
+    """Print a row for each recipe and seed, ``obvious`` first."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as one:
-        for seed in options.seed:
+        for seed in seeds:
             plain: dict[str, float] = {}
-            for name in dict.fromkeys(names):
+            for name in names:
                 row = one.submit(measure, RECIPES[name], seed).result()
                 plain = plain or row
                 _print(name, seed, row, plain)

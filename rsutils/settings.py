@@ -18,6 +18,9 @@ PROFILES = ("quick", "full")
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# By default these kernels are off on many processors, where transformers then train at less than
+# half the speed: benchmarks.cpu_kernels.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def profile(value: str | None = None) -> str:

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    cpu_kernels,
     frappe,
     ml1m_full,
     ncf_ml1m,
@@ -18,7 +20,7 @@ from benchmarks.common import Benchmark, Part, System
 from rsutils.data import load
 from rsutils.data.interactions import Interactions
 from rsutils.measure import benchmark_table
-from rsutils.models import MarkovChain, Popularity
+from rsutils.models import NCF, MarkovChain, Popularity
 
 KEYS = {
     *("benchmark", "system", "dataset", "hr@10", "ndcg@10"),
@@ -216,3 +218,29 @@ def test_each_recipe_after_fastest_changes_one_thing_of_it():
         recipe = asdict(training_speed.RECIPES[name])
         assert sum(recipe[key] != fastest[key] for key in fastest) == 1
     assert len(others) == 3
+
+
+def test_the_clock_of_the_kernels_counts_some_steps_and_stops(monkeypatch, small_world):
+    monkeypatch.setattr(cpu_kernels, "WARM_UP", 3)
+    monkeypatch.setattr(cpu_kernels, "TIMED", 4)
+    clock = cpu_kernels._clock()
+    NCF(batch_size=100, epochs=50, progress=False).fit(small_world, callbacks=[clock])
+    assert clock.first >= 3
+    assert clock.steps >= 4
+    assert clock.seconds > 0
+    assert clock.params["epochs"] == 50
+    assert clock.model.stop_training
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+def test_the_kernels_are_chosen_before_tensorflow_loads(monkeypatch, onednn):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "unset")
+    told = []
+
+    def train(name, callback):
+        told.append((name, os.environ["TF_ENABLE_ONEDNN_OPTS"]))
+        callback.steps, callback.seconds = 4, 0.1
+
+    monkeypatch.setitem(cpu_kernels.CASES, "dnn", (train, "frappe", ("dnn",)))
+    assert cpu_kernels.milliseconds("dnn", onednn) == 25
+    assert told == [("dnn", str(int(onednn)))]

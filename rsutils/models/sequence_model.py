@@ -101,7 +101,8 @@ class SequenceModel(KerasSaving, Recommender):
         """
         check_counts(epochs=epochs)
         check_positive(learning_rate=learning_rate)
-        tuned = copy.copy(self).observe(interactions)
+        self._check_items(interactions)
+        tuned = copy.copy(self)
         tuned.epochs, tuned.learning_rate = epochs, learning_rate
         tuned._start_fit(interactions)
         tuned._use(build(keras, self.config()))
@@ -178,15 +179,18 @@ class SequenceModel(KerasSaving, Recommender):
         Raises:
             ValueError: the table is over another number of items.
         """
+        self._check_items(interactions)
+        self._remember(interactions)
+        self.n_users_ = interactions.n_users
+        return self
+
+    def _check_items(self, interactions: Interactions) -> None:
         self._known_users([])
         if interactions.n_items != self.n_items_:
             raise ValueError(
                 f"The histories cover {interactions.n_items} items; expected {self.n_items_}, as "
                 "the model was fitted."
             )
-        self._remember(interactions)
-        self.n_users_ = interactions.n_users
-        return self
 
     @property
     def histories_(self) -> Sequences:
