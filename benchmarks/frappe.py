@@ -79,8 +79,16 @@ DEEP = {"batch_norm": True, "dropout": 0.2, "learning_rate": 0.003, "epochs": 15
 """What all kinds with hidden layers have in common."""
 SIDE_BY_SIDE = {**DEEP, "dimensions": 16, "hidden": (256, 128), "l2": 0.03}
 """For kinds whose hidden layers read the factors side by side; the strength was chosen for DNN."""
-POOLED = {**DEEP, "dimensions": 64, "hidden": (128, 64), "l2": 0.03, "l2_weights": 0.0001}
-"""For kinds whose hidden layers read one pooled factor: it has to be longer."""
+POOLED = {
+    **DEEP,
+    "learning_rate": 0.0015,
+    "epochs": 25,
+    "dimensions": 64,
+    "hidden": (128, 64),
+    "l2": 0.03,
+    "l2_weights": 0.0001,
+}
+"""For kinds whose hidden layers read one pooled factor: it has to be longer, and to grow slower."""
 
 SYSTEMS = {
     "lr": system("lr", {"l2_weights": 0.0, "learning_rate": 0.02, "epochs": 6}),
@@ -89,12 +97,10 @@ SYSTEMS = {
         {"dimensions": 64, "l2": 0.0001, "l2_weights": 1e-6, "learning_rate": 0.005, "epochs": 20},
         l2=(0.003, 0.0003, 0.0001),
     ),
-    "nfm": system("nfm", POOLED, l2=(0.03,)),
+    "nfm": system("nfm", POOLED, dropout=(0.1, 0.2), learning_rate=(0.0015, 0.003)),
     "dnn": system("dnn", SIDE_BY_SIDE, l2=(0.03, 0.1)),
     "deepfm": system("deepfm", {**SIDE_BY_SIDE, "l2_weights": 0.0001}, l2=(0.03,)),
-    "dnfm": system(
-        "dnfm", {**POOLED, "dropout": 0.1, "epochs": 28}, dropout=(0.1, 0.2), epochs=(15, 28)
-    ),
+    "dnfm": system("dnfm", POOLED, dropout=(0.1, 0.2), l2=(0.03, 0.06)),
     "dlrm": system("dlrm", SIDE_BY_SIDE, l2=(0.03,)),
     "dcn": system("dcn", SIDE_BY_SIDE, l2=(0.03,)),
 }

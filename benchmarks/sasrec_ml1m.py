@@ -36,8 +36,8 @@ SYSTEMS = {
     ),
     "sasrec": next_item.system(
         "SASRec",
-        {"loss": "full_softmax", "learning_rate": 0.001, "batch_size": 32, "epochs": 40},
-        {"loss": ("full_softmax", "sampled_softmax"), "learning_rate": (0.001,)},
+        {"loss": "full_softmax", "dropout": 0.1, "batch_size": 32, "epochs": 40},
+        {"dropout": (0.1, 0.2)},
         published(0.3152, 0.1821, DROSS + ": full softmax"),
     ),
     "bert4rec": next_item.system("BERT4Rec", {}, {}, published(0.2843, 0.1537, GSASREC)),

@@ -25,8 +25,12 @@ METRICS = {
     "log_loss": "log loss",
     "speedup": "speed-up",
     "loss_ratio": "loss ratio",
+    "ms_default": "ms a step",
+    "ms_onednn": "ms with oneDNN",
 }
 """What a benchmark may measure, and how a table heads it."""
+COSTS = {"seconds": "seconds", "peak_mb": "peak MB"}
+"""What a benchmark may note beside it."""
 
 
 def lesson_table() -> str:
@@ -44,18 +48,19 @@ def lesson_table() -> str:
 
 
 def result_table(name: str) -> str:
-    """A row a system: quality, what was published, runs, seconds, memory."""
+    """A row a system: what was measured, what was published, runs, seconds, memory."""
     table = benchmark_table(name)
     metrics = [metric for metric in METRICS if metric in table]
+    costs = [cost for cost in COSTS if cost in table]
     heads = [METRICS[metric] for metric in metrics]
-    columns = ("system", *heads, "published", "runs", "seconds", "peak MB")
+    columns = ("system", *heads, "published", "runs", *(COSTS[cost] for cost in costs))
     shown = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for system, row in table.iterrows():
         published = row.published or {}
         cited = " / ".join(f"{published[metric]:.4f}" for metric in metrics if metric in published)
         quality = " | ".join(f"{row[metric]:.4f}" for metric in metrics)
-        cost = f"{row.seeds} | {row.seconds:.1f} | {row.peak_mb:.0f}"
-        shown.append(f"| {system} | {quality} | {cited} | {cost} |")
+        cost = [f"{row[cost]:.{0 if cost == 'peak_mb' else 1}f}" for cost in costs]
+        shown.append(f"| {' | '.join([system, quality, cited, str(row.seeds), *cost])} |")
     return "\n".join(shown)
 
 

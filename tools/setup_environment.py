@@ -101,7 +101,9 @@ def install_packages() -> None:
     lock = ROOT / "requirements" / "lock.txt"
     offline = "Is the network there? Behind a proxy set HTTPS_PROXY; then run the command again."
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+    # As pip does. Without it every start of TensorFlow compiles anew where
+    # PYTHONDONTWRITEBYTECODE is set, as it is in many containers.
+    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
     say("packages (about 3 GB on disk; a few minutes on a slow line)")
     has_uv = not subprocess.run(
         [str(part) for part in pip + ["--require-hashes", "-r", ROOT / "requirements" / "uv.txt"]]
