@@ -16,17 +16,17 @@ not among them: with it, the process ended in a double free of memory here.
 """
 
 import argparse
-import multiprocessing
+import math
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.common import print_row, random_of_each_user
+from benchmarks.steps import fresh_processes, step_clock
 from rsutils.data import Interactions, load, sample_negatives
 from rsutils.measure import peak_memory
 
@@ -127,7 +127,7 @@ def measure(recipe: Recipe, seed: int) -> dict[str, float]:
             jit_compile=recipe.xla,
             steps_per_execution=min(recipe.steps_per_execution, steps),
         )
-        clock = _clock(steps)
+        clock = step_clock(math.ceil(SHARE_NOT_TIMED * steps))
         model.fit(data, verbose=0, shuffle=False, callbacks=[clock])
     seconds = time.perf_counter() - start
     logits = np.asarray(scorer.predict(rows, batch_size=8192, verbose=0), np.float64)
@@ -170,23 +170,6 @@ def _optimizer(name: str) -> Any:
     return getattr(training, name, None) or getattr(keras.optimizers, name)
 
 
-def _clock(steps: int) -> Any:
-    """A callback that times all steps but the first ones."""
-    import keras
-
-    class Clock(keras.callbacks.Callback):
-        first, seconds = 0, 0.0
-
-        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            if not self.first and batch + 1 >= SHARE_NOT_TIMED * steps:
-                self.first, self.started = batch + 1, time.perf_counter()
-
-        def on_train_end(self, logs: dict | None = None) -> None:
-            self.seconds = time.perf_counter() - self.started
-
-    return Clock()
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_speed")
@@ -202,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(names: Sequence[str], seeds: Sequence[int]) -> None:
     """Print a row for each recipe and seed, ``obvious`` first."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as one:
+    with fresh_processes() as one:
         for seed in seeds:
             plain: dict[str, float] = {}
             for name in names:
