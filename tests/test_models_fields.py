@@ -1,5 +1,7 @@
 """The models of categorical fields: what they compute, how they train, what they refuse."""
 
+import subprocess
+import sys
 from itertools import combinations
 
 import keras
@@ -103,12 +105,25 @@ def test_what_has_no_twin_is_refused_with_the_reason(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_saved_and_loaded_in_safe_mode_it_is_the_same(kind, fitted, rows, tmp_path):
-    fitted[kind].model_.save(tmp_path / "fields.keras")
-    loaded = keras.saving.load_model(tmp_path / "fields.keras", safe_mode=True)
+def test_saved_and_loaded_it_is_the_same(kind, fitted, rows, tmp_path):
+    loaded = FieldModel.load(fitted[kind].save(tmp_path / "fields"))
     np.testing.assert_array_equal(
-        loaded(rows.features).numpy(), fitted[kind].model_(rows.features).numpy()
+        loaded.probability(rows.features), fitted[kind].probability(rows.features)
     )
+    assert loaded.config() == fitted[kind].config()
+    with pytest.raises(ValueError, match="Feature 15 in row 0, field 2, is unknown"):
+        loaded.probability([[0, 7, 15]])
+
+
+def test_layers_of_keras_rs_are_found_by_a_process_that_has_loaded_nothing(fitted, rows, tmp_path):
+    folder = fitted["dcn"].save(tmp_path / "dcn")
+    code = "import sys; from rsutils.models.fields import FieldModel; "
+    code += "print(FieldModel.load(sys.argv[1]).probability([[0, 7, 12]])[0])"
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    expected = fitted["dcn"].probability([[0, 7, 12]])[0]
+    assert float(told.stdout) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -108,9 +108,9 @@ def test_one_changed_byte_is_found(file, folder):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"n_items": 19}, "manifest.json has changed"),
+        ({"sizes": {"n_users_": 32, "n_items_": 19}}, "manifest.json has changed"),
         ({"settings": {"seed": 4}}, "manifest.json has changed"),
-        ({"format": 2}, "format 2; this version of rsutils reads format 1"),
+        ({"format": 1}, "format 1; this version of rsutils reads format 2"),
     ],
 )
 def test_a_changed_manifest_is_found(changed, message, folder):

@@ -1,4 +1,4 @@
-"""Save a fitted Keras recommender as a folder of plain files, and load it again.
+"""Save a fitted Keras model of the package as a folder of plain files, and load it again.
 
 The folder holds ``manifest.json`` (class, settings, sizes, checksums), ``model.keras`` (layers and
 weights, without the optimizer) and ``arrays.npz`` (what else was learnt). Loading runs no code that
@@ -17,18 +17,19 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, MODEL, ARRAYS = "manifest.json", "model.keras", "arrays.npz"
 
 
 class KerasSaving:
-    """Adds ``save`` and ``load`` to a ``Recommender`` whose fitted part is a Keras model.
+    """Adds ``save`` and ``load`` to a class whose fitted part is a Keras model.
 
     The class keeps each argument of its constructor as an attribute of the same name, with a value
     that JSON can hold, and its Keras model as ``model_``.
 
     Attributes:
         learnt_arrays: names of the NumPy arrays that ``fit`` leaves beside ``model_``.
+        learnt_sizes: names of the whole numbers that ``fit`` leaves beside it.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -43,8 +44,7 @@ class KerasSaving:
     """
 
     learnt_arrays: ClassVar[tuple[str, ...]] = ()
-    n_users_: int
-    n_items_: int
+    learnt_sizes: ClassVar[tuple[str, ...]] = ("n_users_", "n_items_")
     model_: Any
 
     def save(self, folder: str | Path) -> Path:
@@ -61,7 +61,7 @@ class KerasSaving:
             )
         if not hasattr(self, "model_"):
             name = type(self).__name__
-            raise RuntimeError(f"This {name} has learnt nothing yet; call fit(interactions) first.")
+            raise RuntimeError(f"This {name} has learnt nothing yet; call fit first.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(folder.name + ".part")
         shutil.rmtree(draft, ignore_errors=True)
@@ -92,13 +92,18 @@ class KerasSaving:
         for name in (MODEL, ARRAYS):
             _verify(folder / name, manifest["sha256"][name])
         model = cls(**manifest["settings"])
-        model.n_users_, model.n_items_ = manifest["n_users"], manifest["n_items"]
+        for name in cls.learnt_sizes:
+            setattr(model, name, manifest["sizes"][name])
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             for name in cls.learnt_arrays:
                 setattr(model, name, arrays[name])
+        model._register_layers()
         model.model_ = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
         model._prepare_scoring()
         return model
+
+    def _register_layers(self) -> None:
+        """Import the packages whose layers ``model_`` has; called before it is loaded."""
 
     def _prepare_scoring(self) -> None:
         """Make whatever ``scores`` needs beside ``model_``; called by ``fit`` and ``load``."""
@@ -114,8 +119,7 @@ class KerasSaving:
             "format": FORMAT,
             "class": type(self).__name__,
             "settings": {name: getattr(self, name) for name in names},
-            "n_users": self.n_users_,
-            "n_items": self.n_items_,
+            "sizes": {name: getattr(self, name) for name in self.learnt_sizes},
             "sha256": {name: _sha256((folder / name).read_bytes()) for name in (MODEL, ARRAYS)},
         }
         manifest["sha256"][MANIFEST] = _checksum(manifest)

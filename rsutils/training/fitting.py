@@ -50,6 +50,8 @@ def fit(
         loss=loss,
         **compiled,
     )
+    # Made inside the first step, the optimizer's averages would have TensorFlow trace it twice.
+    model.optimizer.build(model.trainable_variables)
     own: list[keras.callbacks.Callback] = [StartEpoch(batches)]
     bar = Progress(progress, len(batches), epochs) if progress is not None else None
     try:

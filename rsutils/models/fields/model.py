@@ -1,5 +1,6 @@
 """A network over fields with its training: penalties, early stopping, refusal of bad rows."""
 
+import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -12,8 +13,9 @@ import tensorflow as tf
 from rsutils.data.dataset import FieldRows
 from rsutils.evaluate import auc, log_loss
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
+from rsutils.models.fields.networks import KERAS_RS, KINDS, WITHOUT_HIDDEN, FieldConfig, build
 from rsutils.models.fields.rows import check_rows, known_features
+from rsutils.models.saving import KerasSaving
 from rsutils.training import SliceBatches, fit, penalised
 
 ROWS = 1 << 13
@@ -24,7 +26,7 @@ MONITORS = {"auc": "max", "log_loss": "min"}
 """What may stop training, and in which direction it is better."""
 
 
-class FieldModel:
+class FieldModel(KerasSaving):
     """The probability of label 1 for rows of categorical fields, by one of the ``KINDS``.
 
     Minimises the mean binary cross-entropy by Adam with a falling learning rate, plus l2 / 2 times
@@ -72,6 +74,8 @@ class FieldModel:
         >>> model.fit(rows).probability([[0, 2], [0, 3]]).round().tolist()
         [1.0, 0.0]
     """
+
+    learnt_sizes = ("n_features_", "n_fields_")
 
     def __init__(
         self,
@@ -184,7 +188,7 @@ class FieldModel:
                 ),
             ]
         self.model_ = model = build(keras, self.config())
-        self._logits = tf.function(partial(model, training=False), reduce_retracing=True)
+        self._prepare_scoring()
         with self._penalty(model):
             history = fit(
                 model,
@@ -213,6 +217,13 @@ class FieldModel:
             logits = self._logits(tf.constant(features[start : start + ROWS], tf.int32))
             found[start : start + ROWS] = tf.sigmoid(logits).numpy()[:, 0]
         return found
+
+    def _register_layers(self) -> None:
+        if self.kind in KERAS_RS:
+            importlib.import_module("keras_rs")
+
+    def _prepare_scoring(self) -> None:
+        self._logits = tf.function(partial(self.model_, training=False), reduce_retracing=True)
 
     def _penalty(self, model: Any) -> AbstractContextManager[None]:
         """Half the strength times the square of every number in a table."""
