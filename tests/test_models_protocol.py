@@ -18,6 +18,9 @@ MODELS = {
     "sasrec": lambda seed=0: models.SASRec(
         **SMALL, learning_rate=0.02, epochs=20, seed=seed, **QUIET
     ),
+    "cdae": lambda seed=0: models.CDAE(
+        dimensions=8, learning_rate=0.05, batch_size=8, seed=seed, **QUIET
+    ),
     "popularity": lambda seed=0: models.Popularity(),
     "neighbours": lambda seed=0: models.ItemNeighbours(neighbours=5, shrinkage=1.0),
     "ease": lambda seed=0: models.EASE(l2=2.0),
@@ -37,7 +40,7 @@ MODELS = {
     ),
 }
 PERSONAL = sorted(set(MODELS) - {"popularity"})
-SEEDED = ["attributes", "bert4rec", "ials", "ncf", "sasrec", "softmax_cf", "softmax_sgd"]
+SEEDED = ["attributes", "bert4rec", "cdae", "ials", "ncf", "sasrec", "softmax_cf", "softmax_sgd"]
 HISTORY = ["ease", "ials", "neighbours"]
 
 N_USERS, N_ITEMS, COLD = 41, 20, 40
@@ -171,7 +174,7 @@ def test_a_history_over_other_items_is_refused(name, fitted):
 def test_the_package_names_every_model():
     assert {type(make()).__name__ for make in MODELS.values()} == set(models._MODULE_OF)
     assert set(models._MODULE_OF) <= set(dir(models))
-    with pytest.raises(AttributeError, match="it has AttributeRecommender, BERT4Rec, EASE"):
+    with pytest.raises(AttributeError, match="it has AttributeRecommender, BERT4Rec, CDAE"):
         models.NeuralEASE  # noqa: B018
 
 

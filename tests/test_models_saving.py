@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from rsutils.data.interactions import Interactions
-from rsutils.models import NCF, SoftmaxCF
+from rsutils.models import CDAE, NCF, SoftmaxCF
 
 MODELS = {
     "NCF": lambda: NCF(4, 3, (5,), dropout=0.2, epochs=2, seed=3, progress=False),
+    "CDAE": lambda: CDAE(4, epochs=2, seed=3, progress=False),
     "SoftmaxCF": lambda: SoftmaxCF(4, epochs=2, seed=3, progress=False),
 }
 FILES = ["manifest.json", "model.keras", "arrays.npz"]

@@ -9,6 +9,7 @@ __all__ = ["NOTHING", "Recommender", "top_k"]
 _MODULE_OF = {
     "AttributeRecommender": "fields.recommender",
     "BERT4Rec": "bert4rec",
+    "CDAE": "cdae",
     "EASE": "ease",
     "IALS": "als",
     "ItemNeighbours": "neighbours",
