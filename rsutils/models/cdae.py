@@ -220,7 +220,7 @@ class AllItems(keras.losses.Loss):
 
     Example:
         >>> loss = AllItems(unobserved_weight=0.5, interactions=2)
-        >>> round(float(loss([[1.0, 0.0]], [[0.0, 0.0]])), 4)  # 3/4 log 2
+        >>> round(float(loss(np.array([[1.0, 0.0]]), np.zeros((1, 2)))), 4)  # 3/4 log 2
         0.5199
     """
 
