@@ -6,7 +6,7 @@ TensorFlow brings two sets of kernels for a CPU. Those of oneDNN are on by defau
 processor has instructions made for neural networks, and off elsewhere; ``TF_ENABLE_ONEDNN_OPTS``
 decides, read when TensorFlow is loaded. ``rsutils.settings`` switches them on. Each model trains
 with both, a process for each, in turn; what is timed are training steps behind the first ones, in
-which TensorFlow traces. ``ms_default`` and ``ms_onednn`` are medians of a step's milliseconds, and
+which TensorFlow traces. ``ms_without`` and ``ms_with`` are medians of a step's milliseconds, and
 ``speedup`` is the median of the pairs' ratios.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks import frappe, ncf_ml1m, sasrec_ml1m
 from benchmarks.common import print_row
 from benchmarks.steps import fresh_processes, step_clock
+from rsutils.measure import processor
 
 WARM_UP, TIMED, PAIRS = 24, 64, 5
 """Steps before the clock starts, steps that it counts, and how often both kernels take turns."""
@@ -68,11 +69,12 @@ def run(names: Sequence[str]) -> None:
                 benchmark="cpu_kernels",
                 dataset=CASES[name][0],
                 system=name,
-                ms_default=median(pair[0] for pair in pairs),
-                ms_onednn=median(pair[1] for pair in pairs),
+                ms_without=median(pair[0] for pair in pairs),
+                ms_with=median(pair[1] for pair in pairs),
                 speedup=median(default / onednn for default, onednn in pairs),
                 seed=0,
                 published=None,
+                processor=processor(),
             )
 
 

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from rsutils.measure import bytes_on_disk, peak_memory, versions, zipped_bytes
+from rsutils.measure import bytes_on_disk, peak_memory, processor, versions, zipped_bytes
 from rsutils.measure import environment as environment_module
 
 
@@ -99,3 +99,11 @@ def test_versions_leave_out_what_is_missing(monkeypatch):
     monkeypatch.setattr(environment_module, "PACKAGES", ("numpy", "no-such-package"))
     found = versions()
     assert found == {"python": sys.version.split()[0], "numpy": np.__version__}
+
+
+def test_the_processor_has_the_name_that_linux_gives_it(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: Fast 9000: second edition\n")
+    assert processor(cpuinfo) == "Fast 9000: second edition"
+    cpuinfo.write_text("processor\t: 0\n")
+    assert processor(cpuinfo) == processor(tmp_path / "missing") != ""

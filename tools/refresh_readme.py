@@ -25,8 +25,8 @@ METRICS = {
     "log_loss": "log loss",
     "speedup": "speed-up",
     "loss_ratio": "loss ratio",
-    "ms_default": "ms a step",
-    "ms_onednn": "ms with oneDNN",
+    "ms_without": "ms a step without",
+    "ms_with": "ms a step with",
 }
 """What a benchmark may measure, and how a table heads it."""
 COSTS = {"seconds": "seconds", "peak_mb": "peak MB"}

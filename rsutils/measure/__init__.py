@@ -1,7 +1,7 @@
 """What things cost: time, bytes, memory, and the ledger that keeps the figures."""
 
 from rsutils.measure import ledger
-from rsutils.measure.environment import versions
+from rsutils.measure.environment import processor, versions
 from rsutils.measure.ledger import Ledger
 from rsutils.measure.memory import Memory, peak_memory
 from rsutils.measure.results import benchmark_table
@@ -18,6 +18,7 @@ __all__ = [
     "latency",
     "ledger",
     "peak_memory",
+    "processor",
     "throughput",
     "versions",
     "zipped_bytes",

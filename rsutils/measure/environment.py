@@ -1,7 +1,8 @@
-"""What it ran on: versions that a figure depends on."""
+"""What it ran on: versions, and the processor, that a figure depends on."""
 
 import platform
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = ("numpy", "tensorflow", "keras")
 
@@ -20,3 +21,18 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name: Linux keeps it in ``cpuinfo``; elsewhere Python knows some name.
+
+    Example:
+        >>> bool(processor())
+        True
+    """
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
