@@ -37,6 +37,11 @@ def test_without_any_published_figure(folder):
     assert benchmark_table("toy")["published"].tolist() == [None]
 
 
+def test_the_processor_stays_where_the_rows_name_it(folder):
+    write(folder, {"system": "a", "speedup": 2.0, "processor": "Fast 9000"})
+    assert benchmark_table("toy").loc["a", "processor"] == "Fast 9000"
+
+
 def test_an_unknown_benchmark_says_how_to_make_it(folder):
     write(folder, {"system": "a", "hr@10": 0.25})
     with pytest.raises(FileNotFoundError, match=r"there are: toy.*python -m benchmarks\.other"):

@@ -15,7 +15,8 @@ def benchmark_table(name: str) -> pd.DataFrame:
 
     Returns:
         Indexed by system, in the order of running: every measured figure, ``seeds`` (how many runs
-        the means are over) and ``published`` (figures of another source, or None).
+        the means are over), ``published`` (figures of another source, or None), and, where the rows
+        name it, ``processor``.
 
     Raises:
         FileNotFoundError: no results are committed under this name.
@@ -35,6 +36,8 @@ def benchmark_table(name: str) -> pd.DataFrame:
     systems = runs.groupby("system", sort=False)
     table = systems.mean(numeric_only=True).drop(columns="seed")
     table["seeds"] = systems.size()
+    if "processor" in runs:
+        table["processor"] = systems["processor"].first()
     cited = (runs["published"].iloc[rows[0]] for rows in systems.indices.values())
     table["published"] = [each if isinstance(each, dict) else None for each in cited]
     return table
