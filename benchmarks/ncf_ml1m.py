@@ -103,6 +103,16 @@ SYSTEMS = {
         grid={"dimensions": (192, 256), "l2": (0.03, 0.04, 0.045, 0.05)},
         seeded=True,
     ),
+    "cdae": System(
+        lambda **settings: models.CDAE(progress=False, **settings),
+        chosen={"l2": 0.03, "unobserved_weight": 0.4, "epochs": 20},
+        grid={
+            "l2": (0.02, 0.03, 0.04),
+            "unobserved_weight": (0.3, 0.4, 0.6),
+            "epochs": (20, 30),
+        },
+        seeded=True,
+    ),
     "neumf": System(
         lambda **settings: models.NCF(progress=False, **settings),
         chosen={"l2": 0.02, "learning_rate": 0.005, "epochs": 8},
