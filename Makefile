@@ -27,7 +27,7 @@ course: setup  ## run the lessons in order; DATASET=, PROFILE=, LESSONS="01 02" 
 test: setup  ## unit tests, every lesson by nbval and by papermill, ruff
 	@$(RUN) -m ruff format --check --quiet . && $(RUN) -m ruff check --quiet .
 	@$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -q notebooks
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile -q
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q
 
 lab: setup  ## open JupyterLab on the lessons
 	@$(RUN) -m jupyterlab --notebook-dir=notebooks

@@ -24,7 +24,7 @@ from benchmarks.common import print_row
 from benchmarks.steps import fresh_processes, step_clock
 from rsutils.measure import processor
 
-WARM_UP, TIMED, PAIRS = 24, 64, 5
+WARM_UP, TIMED, PAIRS = 24, 64, 3
 """Steps before the clock starts, steps that it counts, and how often both kernels take turns."""
 
 

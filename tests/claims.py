@@ -84,6 +84,11 @@ def factors_multiplied_beat_factors_side_by_side(rows: Rows) -> None:
     assert rows["gmf"]["ndcg@10"] > 1.1 * rows["dnn"]["ndcg@10"]
 
 
+def reading_the_history_beats_reading_two_ids(rows: Rows) -> None:
+    """CDAE against NeuMF (lesson 03)."""
+    assert rows["cdae"]["ndcg@10"] > 1.05 * rows["neumf"]["ndcg@10"]
+
+
 def all_items_beat_one_negative(rows: Rows) -> None:
     """The loss alone, with the same network (lesson 05)."""
     assert rows["sasrec"]["ndcg@10"] > 1.15 * rows["sasrec_one_negative"]["ndcg@10"]
@@ -126,7 +131,9 @@ CLAIMS: dict[str, list[Claim]] = {
         beats_popularity("dnn", 1.05),
         beats_popularity("gmf", 1.2),
         beats_popularity("neumf", 1.2),
+        beats_popularity("cdae", 1.4),
         factors_multiplied_beat_factors_side_by_side,
+        reading_the_history_beats_reading_two_ids,
         every_row_says_what_it_cost("train_seconds"),
     ],
     "04": [
