@@ -1,6 +1,5 @@
 """Users and items that were never seen are scored by what is known of them."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,13 +59,22 @@ def test_without_attributes_all_new_items_are_alike(shop):
     assert len(np.unique(scores[0, :-NEW_ITEMS])) > 20
 
 
-def test_saved_and_loaded_in_safe_mode_it_is_the_same(fitted, tmp_path):
-    fitted.model_.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    rows = np.concatenate(
-        [fitted.user_side_.features[:N_ITEMS], fitted.item_side_.features], axis=1
-    )
-    np.testing.assert_array_equal(loaded(rows).numpy(), fitted.model_(rows).numpy())
+def test_saved_and_loaded_it_is_the_same_and_can_learn_again(fitted, shop, tmp_path):
+    log, *_ = shop
+    everyone = np.arange(N_USERS)
+    again = AttributeRecommender.load(fitted.save(tmp_path / "attributes"))
+    np.testing.assert_array_equal(again.scores(everyone), fitted.scores(everyone))
+    assert again.config() == fitted.config()
+    with pytest.raises(IndexError, match="User 60 is unknown"):
+        again.scores([N_USERS])
+    np.testing.assert_array_equal(again.fit(log).scores(everyone), fitted.scores(everyone))
+
+
+def test_without_attributes_it_is_saved_too(shop, tmp_path):
+    model = AttributeRecommender(epochs=1, **OPTIONS).fit(shop[0])
+    again = AttributeRecommender.load(model.save(tmp_path / "ids"))
+    np.testing.assert_array_equal(again.scores([0, 1]), model.scores([0, 1]))
+    assert again.users is again.items is None
 
 
 def test_values_of_one_attribute_share_their_ids():

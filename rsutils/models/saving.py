@@ -24,8 +24,8 @@ MANIFEST, MODEL, ARRAYS = "manifest.json", "model.keras", "arrays.npz"
 class KerasSaving:
     """Adds ``save`` and ``load`` to a class whose fitted part is a Keras model.
 
-    The class keeps each argument of its constructor as an attribute of the same name, with a value
-    that JSON can hold, and its Keras model as ``model_``.
+    The class keeps its Keras model as ``model_``, and each argument of its constructor as an
+    attribute of the same name. What JSON cannot hold of these is turned by ``_settings``.
 
     Attributes:
         learnt_arrays: names of the NumPy arrays that ``fit`` leaves beside ``model_``.
@@ -102,6 +102,10 @@ class KerasSaving:
         model._prepare_scoring()
         return model
 
+    def _settings(self) -> dict[str, Any]:
+        """Arguments that make this model again, as far as its settings go."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
     def _register_layers(self) -> None:
         """Import the packages whose layers ``model_`` has; called before it is loaded."""
 
@@ -114,11 +118,10 @@ class KerasSaving:
         bare.set_weights(self.model_.get_weights())
         bare.save(folder / MODEL)
         np.savez(folder / ARRAYS, **{name: getattr(self, name) for name in self.learnt_arrays})
-        names = list(inspect.signature(type(self)).parameters)
         manifest = {
             "format": FORMAT,
             "class": type(self).__name__,
-            "settings": {name: getattr(self, name) for name in names},
+            "settings": self._settings(),
             "sizes": {name: getattr(self, name) for name in self.learnt_sizes},
             "sha256": {name: _sha256((folder / name).read_bytes()) for name in (MODEL, ARRAYS)},
         }

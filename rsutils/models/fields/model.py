@@ -1,6 +1,5 @@
 """A network over fields with its training: penalties, early stopping, refusal of bad rows."""
 
-import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,10 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from rsutils.data.dataset import FieldRows
-from rsutils.evaluate import auc, log_loss
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.fields.networks import KERAS_RS, KINDS, WITHOUT_HIDDEN, FieldConfig, build
+from rsutils.models.fields.networks import (
+    KINDS,
+    WITHOUT_HIDDEN,
+    FieldConfig,
+    build,
+    import_layers_of,
+)
 from rsutils.models.fields.rows import check_rows, known_features
+from rsutils.models.fields.validate import Validate
 from rsutils.models.saving import KerasSaving
 from rsutils.training import SliceBatches, fit, penalised
 
@@ -179,7 +184,7 @@ class FieldModel(KerasSaving):
             check_rows(validation)
             self._known(validation.features)
             own = [
-                Validate(self, validation),
+                Validate(self.probability, validation),
                 keras.callbacks.EarlyStopping(
                     self.monitor,
                     mode=MONITORS[self.monitor],
@@ -219,8 +224,7 @@ class FieldModel(KerasSaving):
         return found
 
     def _register_layers(self) -> None:
-        if self.kind in KERAS_RS:
-            importlib.import_module("keras_rs")
+        import_layers_of(self.kind)
 
     def _prepare_scoring(self) -> None:
         self._logits = tf.function(partial(self.model_, training=False), reduce_retracing=True)
@@ -243,17 +247,3 @@ class FieldModel(KerasSaving):
     def _known(self, features: np.ndarray) -> np.ndarray:
         """``features`` as an array of ids that this model has a row for."""
         return known_features(features, self.n_fields_, self.n_features_)
-
-
-class Validate(keras.callbacks.Callback):
-    """Put AUC and log loss of the half-trained model on ``rows`` into the logs of each epoch."""
-
-    def __init__(self, fields: FieldModel, rows: FieldRows) -> None:
-        super().__init__()
-        self.fields = fields
-        self.rows = rows
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Measure."""
-        found = self.fields.probability(self.rows.features)
-        logs |= {"auc": auc(self.rows.label, found), "log_loss": log_loss(self.rows.label, found)}

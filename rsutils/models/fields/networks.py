@@ -1,5 +1,6 @@
 """Networks over rows of categorical fields: one builder for FM and the models that grew from it."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -73,6 +74,12 @@ def build(K: ModuleType, config: FieldConfig) -> Any:
     terms = TERMS[config.kind](layers, ids)
     logit = K.layers.Add(name="logit")(terms) if len(terms) > 1 else terms[0]
     return K.Model(ids, logit, name=config.kind)
+
+
+def import_layers_of(kind: str) -> None:
+    """Make the layers of ``kind`` known to Keras, which then can load a saved model of them."""
+    if kind in KERAS_RS:
+        importlib.import_module("keras_rs")
 
 
 class Layers:

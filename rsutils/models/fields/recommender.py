@@ -1,8 +1,8 @@
 """A recommender that knows users and items by their attributes too, so that new ones get scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -13,13 +13,20 @@ from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.fields.model import JIT
-from rsutils.models.fields.networks import KINDS, WITHOUT_HIDDEN, FieldConfig, build
-from rsutils.models.fields.side import SideTable
+from rsutils.models.fields.networks import (
+    KINDS,
+    WITHOUT_HIDDEN,
+    FieldConfig,
+    build,
+    import_layers_of,
+)
+from rsutils.models.fields.side import SideTable, values_of
 from rsutils.models.pairs import scores_of_pairs
+from rsutils.models.saving import KerasSaving
 from rsutils.training import EpochBatches, PairBatches, fit, penalised
 
 
-class AttributeRecommender(Recommender):
+class AttributeRecommender(KerasSaving, Recommender):
     """Is this pair taken? One of the ``KINDS`` over user, item and the attributes of both.
 
     Minimises the binary cross-entropy of observed pairs and of ``negatives`` drawn for each, as
@@ -29,9 +36,9 @@ class AttributeRecommender(Recommender):
     attributes.
 
     Args:
-        users: attributes, row u describes user u, or None. A value is a category, or a tuple of
-            them, or a text of several with a bar between.
-        items: attributes, row i describes item i, or None.
+        users: columns of attributes, row u describes user u, or None. A value is a category, or a
+            tuple of them, or a text of several with a bar between.
+        items: columns of attributes, row i describes item i, or None.
         kind: ``"fm"`` or another of the ``KINDS``.
         dimensions: length of a factor.
         hidden: units of each hidden layer; ``"lr"`` and ``"fm"`` have none.
@@ -46,6 +53,7 @@ class AttributeRecommender(Recommender):
 
     Attributes:
         model_: the functional Keras model over feature ids.
+        user_features_, item_features_: (n_users, n) and (n_items, m) int32, what it is given.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -60,10 +68,13 @@ class AttributeRecommender(Recommender):
         True
     """
 
+    learnt_arrays = ("user_features_", "item_features_")
+    learnt_sizes = ("n_users_", "n_items_", "n_features_")
+
     def __init__(
         self,
-        users: pd.DataFrame | None = None,
-        items: pd.DataFrame | None = None,
+        users: pd.DataFrame | Mapping[str, Sequence[object]] | None = None,
+        items: pd.DataFrame | Mapping[str, Sequence[object]] | None = None,
         kind: str = "fm",
         dimensions: int = 16,
         hidden: Sequence[int] = (64,),
@@ -91,8 +102,8 @@ class AttributeRecommender(Recommender):
         check_positive(learning_rate=learning_rate)
         check_range(0, float("inf"), l2=l2)
         check_range(0, 0.9, hidden_ids=hidden_ids)
-        self.users = users
-        self.items = items
+        self.users = users if users is None else pd.DataFrame(users)
+        self.items = items if items is None else pd.DataFrame(items)
         self.kind = kind
         self.dimensions = dimensions
         self.hidden = tuple(hidden)
@@ -108,11 +119,10 @@ class AttributeRecommender(Recommender):
     def config(self) -> FieldConfig:
         """What built ``model_``; pass it to ``build`` with ``tf_keras`` for the twin."""
         self._known_users([])
-        sides = (self.user_side_, self.item_side_)
         return FieldConfig(
             self.kind,
-            sum(side.n_features for side in sides),
-            sum(side.n_fields for side in sides),
+            self.n_features_,
+            self.user_features_.shape[1] + self.item_features_.shape[1],
             self.dimensions,
             hidden=self.hidden,
             seed=self.seed,
@@ -127,24 +137,16 @@ class AttributeRecommender(Recommender):
             ValueError: ``interactions`` is empty, or attributes do not cover its users and items.
         """
         self._start_fit(interactions)
-        sizes = {"user": interactions.n_users, "item": interactions.n_items}
-        self.user_side_ = SideTable("users", self.users, sizes["user"], offset=0)
-        self.item_side_ = SideTable(
-            "items", self.items, sizes["item"], offset=self.user_side_.n_features
-        )
-        for side, ids in (
-            (self.user_side_, interactions.user),
-            (self.item_side_, interactions.item),
-        ):
-            side.hide_ids_without_rows(ids)
-        batches = AttributeBatches(
-            PairBatches(interactions, self.batch_size, self.negatives, self.seed),
-            self.user_side_,
-            self.item_side_,
-            self.hidden_ids,
-        )
+        users = SideTable("users", self.users, self.n_users_, offset=0)
+        items = SideTable("items", self.items, self.n_items_, offset=users.n_features)
+        users.hide_ids_without_rows(interactions.user)
+        items.hide_ids_without_rows(interactions.item)
+        self.user_features_, self.item_features_ = users.features, items.features
+        self.n_features_ = users.n_features + items.n_features
+        pairs = PairBatches(interactions, self.batch_size, self.negatives, self.seed)
+        batches = AttributeBatches(pairs, users, items, self.hidden_ids)
         self.model_ = model = build(keras, self.config())
-        self._logits = tf.function(partial(model, training=False), jit_compile=True)
+        self._prepare_scoring()
         with penalised((model.get_layer("factors").embeddings, np.float32(self.l2 / 2))):
             fit(
                 model,
@@ -158,12 +160,27 @@ class AttributeRecommender(Recommender):
             )
         return self
 
+    def _settings(self) -> dict[str, Any]:
+        tables = {"users": self.users, "items": self.items}
+        return super()._settings() | {
+            name: table
+            if table is None
+            else {column: [values_of(value) for value in table[column]] for column in table}
+            for name, table in tables.items()
+        }
+
+    def _register_layers(self) -> None:
+        import_layers_of(self.kind)
+
+    def _prepare_scoring(self) -> None:
+        self._logits = tf.function(partial(self.model_, training=False), jit_compile=True)
+
     def scores(self, users: np.ndarray) -> np.ndarray:
         """The logit of every pair: (len(users), n_items) float32."""
         users = self._known_users(users)
 
         def logits(user: np.ndarray, item: np.ndarray) -> np.ndarray:
-            sides = [self.user_side_.features[user], self.item_side_.features[item]]
+            sides = [self.user_features_[user], self.item_features_[item]]
             return self._logits(np.concatenate(sides, axis=1)).numpy()
 
         return scores_of_pairs(users, self.n_items_, logits)
