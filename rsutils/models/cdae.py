@@ -15,7 +15,7 @@ from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
-from rsutils.models.softmax_cf import UserBatches
+from rsutils.models.softmax_cf import UserBatches, frequency_weights
 from rsutils.training import fit, penalised
 
 
@@ -184,13 +184,11 @@ class CDAE(KerasSaving, Recommender):
 
     def _penalty(self, model: Any, history: sparse.csr_matrix) -> AbstractContextManager[None]:
         """l2 / 2 (||u||² + ||v||² + ||w||²) in the mean over interactions, and items once more."""
-        each = self.l2 / 2 / history.nnz
-        count = np.asarray(history.sum(axis=0)).ravel()
-        item = each * (count + count.mean())
+        user, item = frequency_weights(history, self.l2)
         return penalised(
-            (model.get_layer("user_factors").embeddings, each * np.diff(history.indptr)[:, None]),
-            (model.get_layer("decoder").kernel, item),
-            (model.get_layer("encoder").kernel, item[:, None]),
+            (model.get_layer("user_factors").embeddings, user),
+            (model.get_layer("decoder").kernel, item.T),
+            (model.get_layer("encoder").kernel, item),
         )
 
     def scores(self, users: np.ndarray) -> np.ndarray:

@@ -155,12 +155,22 @@ def frequency_scaled(
     model: Any, history: sparse.csr_matrix, l2: float
 ) -> AbstractContextManager[None]:
     """Give both tables of ``model`` the penalty of :class:`SoftmaxCF` while it trains."""
-    each = l2 / 2 / history.nnz
-    count = np.asarray(history.sum(axis=0))
+    user, item = frequency_weights(history, l2)
     return penalised(
-        (model.get_layer("user_factors").embeddings, each * np.diff(history.indptr)[:, None]),
-        (model.get_layer("item_factors").kernel, each * (count + count.mean())),
+        (model.get_layer("user_factors").embeddings, user),
+        (model.get_layer("item_factors").kernel, item.T),
     )
+
+
+def frequency_weights(history: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, np.ndarray]:
+    """What a squared number costs in the mean over interactions, by user and by item.
+
+    Returns:
+        (n_users, 1) and (n_items, 1); each item counts as if it had the mean number more.
+    """
+    each = l2 / 2 / history.nnz
+    count = np.asarray(history.sum(axis=0)).reshape(-1, 1)
+    return each * np.diff(history.indptr)[:, None], each * (count + count.mean())
 
 
 class UserBatches(EpochBatches):
