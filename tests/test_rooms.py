@@ -15,6 +15,7 @@ ROOMS = [
     "evaluate",
     "training",
     "models",
+    "parallel",
     "serve",
     "measure",
     "course",

@@ -1,0 +1,61 @@
+"""Training on many workers: Horovod for Keras 3.
+
+Names and meanings are those of Horovod, so that ``from rsutils import parallel as hvd`` reads like
+its documentation. With one worker nothing else is needed, and the same script runs unchanged.
+
+Each name is loaded when it is first used: what starts workers has no need of TensorFlow.
+"""
+
+import importlib
+from typing import Any
+
+_MODULE_OF = {
+    "Adasum": "collectives",
+    "Average": "collectives",
+    "ByRow": "placement",
+    "ByTable": "placement",
+    "Checkpoints": "checkpoints",
+    "Compression": "collectives",
+    "DistributedOptimizer": "optimizer",
+    "HorovodMissing": "world",
+    "ShardedEmbedding": "sharded_embedding",
+    "Sum": "collectives",
+    "WorkerBatches": "worker_batches",
+    "WorkerError": "launch",
+    "allgather_object": "collectives",
+    "allreduce": "collectives",
+    "alltoall": "collectives",
+    "barrier": "collectives",
+    "broadcast_object": "collectives",
+    "broadcast_variables": "collectives",
+    "can_run": "launch",
+    "grouped_allgather": "collectives",
+    "grouped_allreduce": "collectives",
+    "init": "world",
+    "is_initialized": "world",
+    "local_rank": "world",
+    "local_size": "world",
+    "rank": "world",
+    "register_local_var": "local",
+    "run": "launch",
+    "run_elastic": "launch",
+    "set_whole_state": "resharding",
+    "shutdown": "world",
+    "size": "world",
+    "whole_state": "resharding",
+}
+_MODULES = ("callbacks", "cost", "elastic")
+
+__all__ = [*_MODULE_OF, *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,63 @@
+"""The process between :func:`rsutils.parallel.run` and its workers: it calls Horovod's launcher.
+
+It is a process of its own because Horovod's launcher takes over the signals of whoever calls it,
+and so that everything can be ended by ending it.
+"""
+
+import json
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rsutils.parallel import worker
+
+LOOPBACK = "127.0.0.1"
+
+
+def bind_to_loopback() -> None:
+    """Have Horovod's servers listen on this machine alone; by default they listen everywhere."""
+    from horovod.runner.driver import driver_service
+    from horovod.runner.http import http_server
+    from horovod.runner.util import network
+
+    def find_port(server: Callable[[tuple[str, int]], Any]) -> tuple[Any, int]:
+        return network.find_port(lambda address: server((LOOPBACK, address[1])))
+
+    http_server.find_port = find_port
+    driver_service.get_common_interfaces = lambda *arguments: {"lo"}
+
+
+def end_with_parent() -> None:
+    """Stop everything when whoever started this process is gone: its end of the pipe closes."""
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(folder: str) -> None:
+    """Run the job of ``folder`` and leave the workers' results there."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    home = Path(folder)
+    job = json.loads((home / "job.json").read_text(encoding="utf-8"))
+    arguments = (home / "arguments.pickle").read_bytes()
+    function = partial(worker.call, job["function"], arguments, job["pin"])
+    if job["alone"]:
+        results = [function()]
+    else:
+        import horovod
+
+        if job["local"]:
+            bind_to_loopback()
+        results = horovod.run(function, use_gloo=True, disable_cache=True, **job["horovod"])
+    partial_file = home / "results.partial"
+    partial_file.write_bytes(pickle.dumps(results))
+    partial_file.replace(home / "results.pickle")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,84 @@
+"""Who this worker is among how many, with Horovod underneath or, for one worker, nothing."""
+
+import importlib
+import os
+from types import ModuleType
+
+
+class HorovodMissing(ImportError):
+    """Several workers are asked for, and Horovod is not installed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}, and Horovod is not installed. Build it with `make horovod` "
+            "(Linux, g++ needed; about 3 minutes), or use one worker, which needs none."
+        )
+
+
+def launched() -> bool:
+    """Whether a launcher started this process as one of several workers."""
+    return "HOROVOD_SIZE" in os.environ or "HOROVOD_RANK" in os.environ
+
+
+def horovod() -> ModuleType | None:
+    """``horovod.tensorflow`` where a launcher started this process, else None.
+
+    Raises:
+        HorovodMissing: a launcher did, and it is not installed.
+    """
+    if not launched():
+        return None
+    try:
+        return importlib.import_module("horovod.tensorflow")
+    except ImportError as error:
+        raise HorovodMissing("This process is one of several workers") from error
+
+
+def init() -> None:
+    """Join the other workers; nothing happens with one worker. Repeated calls are harmless."""
+    if engine := horovod():
+        engine.init()
+
+
+def shutdown() -> None:
+    """Leave the other workers."""
+    if engine := horovod():
+        engine.shutdown()
+
+
+def is_initialized() -> bool:
+    """Whether collective operations may be called."""
+    engine = horovod()
+    return engine is None or bool(engine.is_initialized())
+
+
+def rank() -> int:
+    """This worker's number, from 0.
+
+    Raises:
+        ValueError: :func:`init` was not called in a process with others.
+
+    Example:
+        >>> rank(), size()
+        (0, 1)
+    """
+    engine = horovod()
+    return engine.rank() if engine else 0
+
+
+def size() -> int:
+    """How many workers there are. Raises as :func:`rank` does."""
+    engine = horovod()
+    return engine.size() if engine else 1
+
+
+def local_rank() -> int:
+    """This worker's number among those of the same host. Raises as :func:`rank` does."""
+    engine = horovod()
+    return engine.local_rank() if engine else 0
+
+
+def local_size() -> int:
+    """How many workers the same host has. Raises as :func:`rank` does."""
+    engine = horovod()
+    return engine.local_size() if engine else 1
