@@ -18,6 +18,8 @@ from typing import Any
 from rsutils.parallel import worker
 
 LOOPBACK = "127.0.0.1"
+ALL_LOOPBACK = {f"127.0.0.{number}" for number in range(1, 255)}
+"""Each reaches this machine, but Horovod knows the first alone and would use ssh for the others."""
 
 
 def bind_to_loopback() -> None:
@@ -30,6 +32,8 @@ def bind_to_loopback() -> None:
         return network.find_port(lambda address: server((LOOPBACK, address[1])))
 
     http_server.find_port = find_port
+    known = network.get_local_host_addresses
+    network.get_local_host_addresses = lambda: known() | ALL_LOOPBACK
     driver_service.get_common_interfaces = lambda *arguments: {"lo"}
 
 
