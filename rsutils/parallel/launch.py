@@ -99,7 +99,7 @@ def run(
             "function": name,
             "pin": pin,
             "local": not horovod.get("hosts") and not horovod.get("hostfile"),
-            "alone": num_proc == 1 and not can_run(2),
+            "alone": num_proc == 1,
             "horovod": {"num_proc": num_proc, **horovod},
         }
         (home / "job.json").write_text(json.dumps(job), encoding="utf-8")

@@ -62,7 +62,8 @@ def DistributedOptimizer(  # noqa: N802 - Horovod's name
         raise ValueError(
             f"backward_passes_per_step is {backward_passes_per_step}; expected at least 1."
         )
-    reduction = Reduction(op, compression, sparse_as_dense, merge_rows, grouped)
+    merge_result = not getattr(optimizer, "merges_rows", False)
+    reduction = Reduction(op, compression, sparse_as_dense, merge_rows, grouped, merge_result)
     own = type(optimizer)
     # Keras writes these two names into a saved model, and looks for the class under them.
     names = {

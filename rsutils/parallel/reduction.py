@@ -42,6 +42,7 @@ class Reduction:
     sparse_as_dense: bool = False
     merge_rows: bool = True
     grouped: bool = True
+    merge_result: bool = True
 
     def __call__(self, gradients: Sequence[Gradient | None], variables: Sequence[Any]) -> list:
         """What every worker applies; gradients of local variables stay on their worker.
@@ -58,7 +59,7 @@ class Reduction:
             if gradient is None:
                 continue
             if is_local(variable):
-                reduced[place] = self._share(merge_rows(gradient))
+                reduced[place] = self._finish(gradient)
             elif isinstance(gradient, tf.IndexedSlices) and not self.sparse_as_dense:
                 sparse.append(place)
             else:
@@ -75,6 +76,9 @@ class Reduction:
                 for place, gradient in zip(part, new, strict=True):
                     reduced[place] = gradient
         return reduced
+
+    def _finish(self, gradient: Gradient) -> Gradient:
+        return self._share(merge_rows(gradient) if self.merge_result else gradient)
 
     def _share(self, gradient: Gradient) -> Gradient:
         if self.op is not Average:
@@ -93,7 +97,7 @@ class Reduction:
         values = grouped_allgather([g.values for g in gradients], self.compression, f"{name}_values")
         rows = grouped_allgather([g.indices for g in gradients], name=f"{name}_rows")
         return [
-            self._share(merge_rows(tf.IndexedSlices(value, row, gradient.dense_shape)))
+            self._finish(tf.IndexedSlices(value, row, gradient.dense_shape))
             for value, row, gradient in zip(values, rows, gradients, strict=True)
         ]
 

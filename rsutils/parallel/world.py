@@ -16,8 +16,8 @@ class HorovodMissing(ImportError):
 
 
 def launched() -> bool:
-    """Whether a launcher started this process as one of several workers."""
-    return "HOROVOD_SIZE" in os.environ or "HOROVOD_RANK" in os.environ
+    """Whether a launcher started this process as one of several workers, or of a changing number."""
+    return os.environ.get("HOROVOD_SIZE", "1") != "1" or os.environ.get("HOROVOD_ELASTIC") == "1"
 
 
 def horovod() -> ModuleType | None:

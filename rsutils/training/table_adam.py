@@ -22,6 +22,9 @@ class DenseAdam(keras.optimizers.Adam):
         [1.0, 0.9, 1.0]
     """
 
+    merges_rows = True
+    """A gradient may name a row several times; what is squared is the sum of its mentions."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         refuse_amsgrad(self)
@@ -61,6 +64,9 @@ class RowSparseAdam(keras.optimizers.Adam):
     Raises:
         ValueError: ``amsgrad`` is asked for.
     """
+
+    merges_rows = True
+    """A gradient may name a row several times; what is squared is the sum of its mentions."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
