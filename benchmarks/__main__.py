@@ -1,17 +1,19 @@
 """Run every benchmark, one after the other: ``python -m benchmarks``."""
 
 from benchmarks import (
+    allreduce,
     cpu_kernels,
     frappe,
     ml1m_full,
     ncf_ml1m,
     s3rec_beauty,
     sasrec_ml1m,
+    scaling,
     training_speed,
 )
 
 ACCURACY = (ncf_ml1m, ml1m_full, frappe, sasrec_ml1m, s3rec_beauty)
-SPEED = (training_speed, cpu_kernels)
+SPEED = (training_speed, cpu_kernels, scaling, allreduce)
 
 for benchmark in (*ACCURACY, *SPEED):
     benchmark.main([])

@@ -113,6 +113,38 @@ def fast_training_learns_as_much(rows: Rows) -> None:
     assert fastest < 1.05 * obvious < 0.8 * np.log(2)
 
 
+def one_probability_for_all() -> float:
+    """The loss of the share of observed pairs, one beside four drawn ones, as everyone's chance."""
+    share = 1 / 5
+    return -(share * np.log(share) + (1 - share) * np.log(1 - share))
+
+
+def two_workers_learn_what_one_learns(rows: Rows) -> None:
+    """The same weights up to rounding, and better than one probability for all rows."""
+    one, two = rows["one_worker"], rows["two_workers"]
+    assert two["workers"] == 2
+    assert two["largest_difference"] < 1e-4
+    assert abs(two["validation_loss"] / one["validation_loss"] - 1) < 1e-3
+    assert two["validation_loss"] < 0.97 * one_probability_for_all()
+
+
+def sharded_tables_are_the_same_model_in_half_the_bytes(rows: Rows) -> None:
+    whole, sharded = rows["whole_tables"], rows["sharded_by_row"]
+    assert sharded["workers"] == 2
+    assert sharded["largest_difference"] < 1e-4
+    assert sharded["table_bytes"] < 0.51 * whole["table_bytes"]
+
+
+def a_killed_worker_costs_at_most_a_commit_interval(rows: Rows) -> None:
+    undisturbed, killed = rows["undisturbed"], rows["worker_killed"]
+    assert (undisturbed["resets"], killed["resets"]) == (0, 1)
+    assert undisturbed["redone"] == 0
+    assert killed["redone"] <= killed["commit_rows"]
+    assert killed["missed"] <= 1
+    assert abs(killed["validation_loss"] / undisturbed["validation_loss"] - 1) < 0.05
+    assert killed["validation_loss"] < 0.97 * one_probability_for_all()
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -150,4 +182,7 @@ CLAIMS: dict[str, list[Claim]] = {
         text_finds_new_items,
     ],
     "06": [fast_training_learns_as_much, every_row_says_what_it_cost("examples_per_second")],
+    "07": [two_workers_learn_what_one_learns],
+    "08": [sharded_tables_are_the_same_model_in_half_the_bytes],
+    "10": [a_killed_worker_costs_at_most_a_commit_interval],
 }

@@ -1,14 +1,12 @@
 """Elastic training for the tests, with a worker that dies on purpose or one that is added."""
 
-import os
-import signal
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from rsutils import parallel as hvd
+from rsutils.course.workers.lesson_10 import AddHost, DieOnce
 from rsutils.parallel import elastic
 
 USERS, ITEMS, LEARN, JUDGE = 40, 60, 3000, 2000
@@ -24,7 +22,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
     ids = np.column_stack([rng.integers(USERS, size=n), rng.integers(ITEMS, size=n)])
     logit = 3 * (users[ids[:, 0]] * items[ids[:, 1]]).sum(1)
     label = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.float32)[:, None]
-    return (ids + [0, USERS]).astype(np.int32), label
+    return (ids + np.array([0, USERS])).astype(np.int32), label
 
 
 def build() -> keras.Model:
@@ -38,36 +36,6 @@ def build() -> keras.Model:
         jit_compile=False,
     )
     return model
-
-
-class Die(keras.callbacks.Callback):
-    """SIGKILL to the worker of a rank at a step of all steps, once: a file tells that it was."""
-
-    def __init__(self, rank: int, step: int, flag: Path) -> None:
-        super().__init__()
-        self.rank, self.step, self.flag = rank, step, flag
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.flag.exists() or hvd.rank() != self.rank or hvd.size() == 1:
-            return
-        if int(self.model.optimizer.iterations) >= self.step:
-            self.flag.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class AddHost(keras.callbacks.Callback):
-    """Adds a line to the list of hosts, then goes slowly until a worker has come."""
-
-    def __init__(self, hosts: Path) -> None:
-        super().__init__()
-        self.hosts = hosts
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) == 10 and hvd.rank() == 0:
-            with self.hosts.open("a") as file:
-                file.write("127.0.0.3:1\n")
-        if int(self.model.optimizer.iterations) >= 10 and hvd.size() == 2:
-            time.sleep(0.1)
 
 
 def train(
@@ -91,8 +59,8 @@ def train(
         commit_every=COMMIT_EVERY,
         checkpoints=hvd.Checkpoints(Path(folder) / "saved") if folder else None,
         callbacks=[
-            *([Die(rank, step, Path(folder) / "dead")] if step is not None else []),
-            *([AddHost(Path(hosts))] if hosts else []),
+            *([DieOnce(rank, step, Path(folder) / "dead")] if step is not None else []),
+            *([AddHost(Path(hosts), "127.0.0.3:1", 10)] if hosts else []),
         ],
     )
     return {

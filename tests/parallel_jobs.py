@@ -1,9 +1,5 @@
 """What the tests of ``rsutils.parallel`` run on real worker processes."""
 
-import os
-import time
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -22,6 +18,13 @@ CASES = {
     "whole_tables": {"optimizer": "adam", "sparse_as_dense": True},
     "half_precision": {"optimizer": "sgd", "compression": Compression.fp16},
     "sum": {"optimizer": "sgd", "op": hvd.Sum, "rate": 0.5},
+    "accumulated": {
+        "optimizer": "adam",
+        "batch": BATCH // 2,
+        "backward_passes_per_step": 2,
+        "average_aggregated_gradients": True,
+        "sparse_as_dense": True,
+    },
     "by_row": {"optimizer": "adam", "tables": "by_row"},
     "by_row_sgd": {"optimizer": "sgd", "tables": "by_row"},
     "by_table": {"optimizer": "adam", "tables": "by_table"},
@@ -32,7 +35,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(5)
     ids = np.column_stack([rng.integers(USERS, size=ROWS), rng.integers(ITEMS, size=ROWS)])
     label = ((ids[:, 0] * 7 + ids[:, 1]) % 3 == 0).astype(np.float32)[:, None]
-    return (ids + [0, USERS]).astype(np.int32), label
+    return (ids + np.array([0, USERS])).astype(np.int32), label
 
 
 def build(tables: str = "whole", dropout: float = 0.0) -> keras.Model:
@@ -69,6 +72,7 @@ def trained(case: str, batch: int = BATCH) -> keras.Model:
     """The model after 50 steps, each of ``batch`` rows a worker."""
     options = dict(CASES[case])
     tables = options.pop("tables", "whole")
+    batch = options.pop("batch", batch)
     inner = optimizer_of(options.pop("optimizer"), options.pop("rate", 1.0))
     model = build(tables)
     model.compile(
@@ -116,6 +120,98 @@ def train_all_cases() -> dict[str, dict]:
             "steps": int(model.optimizer.iterations),
             "scores": model(ids).numpy(),
             "table_bytes": model.get_layer("table").embeddings.numpy().nbytes,
+            "slot_bytes": sum(
+                np.asarray(v).nbytes for v in model.optimizer.variables if "table_" in v.path
+            ),
             "seconds": float(model.optimizer.exchange_seconds),
         }
     return found
+
+
+def exchange() -> dict:
+    """Every collective operation once, on vectors that can be checked by hand."""
+    hvd.init()
+    rank, size = hvd.rank(), hvd.size()
+    axis = tf.one_hot(rank, 3)
+    rows = tf.fill((rank + 1, 2), float(rank))
+    sent = tf.range(3) + 10 * rank
+    received, counts = hvd.alltoall(sent, [1, 2])
+    half = hvd.allreduce(tf.constant([1 / 3]), compression=Compression.fp16)
+    variable = keras.Variable([float(rank)])
+    hvd.broadcast_variables([variable], root_rank=1)
+    return {
+        "average": hvd.allreduce(tf.constant([rank, 4.0])).numpy(),
+        "sum": hvd.allreduce(tf.constant([rank, 4.0]), op=hvd.Sum).numpy(),
+        "adasum_orthogonal": hvd.allreduce(axis, op=hvd.Adasum).numpy(),
+        "adasum_parallel": hvd.allreduce(tf.ones(3), op=hvd.Adasum).numpy(),
+        "gathered": hvd.grouped_allgather([rows])[0].numpy(),
+        "received": received.numpy(),
+        "counts": counts.numpy(),
+        "half": half.numpy(),
+        "broadcast": np.asarray(variable),
+        "object": hvd.broadcast_object({"rank": rank}, root_rank=1),
+        "objects": hvd.allgather_object(rank),
+        "local": (hvd.local_rank(), hvd.local_size(), size, hvd.is_initialized()),
+    }
+
+
+def refusals() -> dict[str, str]:
+    """What each wrong use is told, on this worker."""
+    hvd.init()
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    data = rows()
+    told = {}
+
+    def attempt(name: str, optimizer, units: int = 3, tables: str = "whole", **compiled) -> None:
+        ids = keras.Input((2,), dtype="int32")
+        cut = build(tables)(ids)
+        model = keras.Model(ids, keras.layers.Dense(1)(keras.layers.Dense(units)(cut)))
+        model.compile(optimizer, loss, **{"jit_compile": False, **compiled})
+        batches = hvd.WorkerBatches(data, 100, 0).dataset()
+        try:
+            callbacks = [BroadcastGlobalVariablesCallback()]
+            model.fit(batches.take(1), verbose=0, callbacks=callbacks)
+        except ValueError as error:
+            told[name] = str(error)
+
+    adam = keras.optimizers.Adam
+    attempt("fine", hvd.DistributedOptimizer(adam()))
+    attempt("plain", adam())
+    attempt("compiled", hvd.DistributedOptimizer(adam()), jit_compile=True)
+    scaled = keras.optimizers.LossScaleOptimizer(hvd.DistributedOptimizer(adam()))
+    attempt("scaled", scaled)
+    attempt("other_shape", hvd.DistributedOptimizer(adam()), units=3 + hvd.rank())
+    attempt("adasum", hvd.DistributedOptimizer(adam(), op=hvd.Adasum))
+    attempt("clipped", hvd.DistributedOptimizer(adam(clipnorm=1.0)), tables="by_row")
+    return told
+
+
+def dropout_masks() -> dict:
+    """A dropout layer's first mask in training, and the metrics and logs of an epoch."""
+    import tempfile
+
+    hvd.init()
+    keras.utils.set_random_seed(4)
+    model = build(dropout=0.5)
+    model.compile(
+        hvd.DistributedOptimizer(keras.optimizers.SGD(0.0)),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        log = hvd.WorkerLog(folder, BATCH)
+        warm = hvd.callbacks.LearningRateWarmupCallback(0.4, warmup_epochs=2)
+        history = model.fit(
+            hvd.WorkerBatches(rows(), BATCH, 0).dataset(),
+            epochs=3,
+            verbose=0,
+            callbacks=[
+                BroadcastGlobalVariablesCallback(),
+                hvd.callbacks.MetricAverageCallback(),
+                warm,
+                log,
+            ],
+        )
+    seeds = [np.asarray(v) for v in model.variables if v.path.endswith("seed_generator_state")]
+    only = hvd.callbacks.only_on_rank_0(keras.callbacks.TerminateOnNaN())
+    return {"seeds": seeds, "only": len(only), "log": log.history, **history.history}

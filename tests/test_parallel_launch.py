@@ -11,6 +11,7 @@ import pytest
 
 from rsutils import parallel
 from rsutils.parallel import launch
+from rsutils.parallel.job import job_of
 from tests import launch_jobs as jobs
 
 
@@ -18,7 +19,7 @@ from tests import launch_jobs as jobs
 def no_process_left():
     yield
     time.sleep(0.2)
-    left = [p for p in psutil.process_iter() if launch._job_of(p)]
+    left = [p for p in psutil.process_iter() if job_of(p)]
     mine = [p for p in left if p.environ().get("RSUTILS_TEST") == str(os.getpid())]
     assert not mine, [p.cmdline() for p in mine]
 
@@ -48,7 +49,7 @@ def test_one_worker_needs_no_horovod(monkeypatch):
     monkeypatch.setattr(launch, "can_run", lambda num_proc: num_proc == 1)
     [found] = run(jobs.who, ["alone", ""], num_proc=1, output=None)
     assert (found["rank"], found["size"]) == (0, 1)
-    with pytest.raises(parallel.HorovodMissing, match=r"2 workers.*make horovod.*one worker"):
+    with pytest.raises(parallel.HorovodMissingError, match=r"2 workers.*make horovod.*one worker"):
         run(jobs.who, ["", ""], num_proc=2)
 
 
@@ -75,7 +76,7 @@ def test_a_hang_ends_with_the_timeout_and_shows_what_was_printed_last():
 
 
 def test_ranks_with_different_shapes_are_told_so():
-    with pytest.raises(parallel.WorkerError, match="(?i)mismatched"):
+    with pytest.raises(parallel.WorkerError, match=r"(?i)mismatched"):
         run(jobs.reduce_different_shapes, num_proc=2, output=None)
 
 
@@ -98,7 +99,7 @@ def test_an_interrupt_leaves_nothing_behind(number):
     process.wait(30)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and any(
-        launch._job_of(p) and p.environ().get("RSUTILS_TEST") == str(os.getpid())
+        job_of(p) and p.environ().get("RSUTILS_TEST") == str(os.getpid())
         for p in psutil.process_iter()
     ):
         time.sleep(0.2)

@@ -1,7 +1,13 @@
 """README shows what was measured and what is there."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from rsutils import settings
 from rsutils.course.lessons import find_lessons
@@ -41,6 +47,24 @@ def test_every_make_command_named_exists():
 
 
 def test_the_example_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(code, {})
+    first, _ = re.findall(r"```python\n(.*?)```", README, re.S)
+    exec(first, {})
     assert len(capsys.readouterr().out.splitlines()) >= 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_script_for_workers_runs_alone_and_under_horovodrun(workers, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(re.findall(r"```python\n(.*?)```", README, re.S)[1])
+    launcher = ["horovodrun", "-np", "2", "--network-interfaces", "lo"] if workers == 2 else []
+    found = subprocess.run(
+        [*launcher, sys.executable, str(script)],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert found.stdout.count("loss:") >= workers

@@ -1,5 +1,6 @@
 """Typical wrong answers to every exercise; each must get a hint."""
 
+import hashlib
 from functools import partial
 
 import numpy as np
@@ -283,7 +284,134 @@ def sampled_by(weight, target=1.0, sign=1.0):
     return loss
 
 
+def ring_of(halves=2, share=1.0, sent=None, at=None):
+    """An all-reduce by hand that stops early, divides, or counts in another way."""
+
+    def ring(vectors):
+        n = len(vectors)
+        total = np.sum(vectors, 0)
+        results = [share * total for _ in vectors]
+        if halves == 1:
+            results = [
+                np.where(np.arange(len(total)) == r, total, v) for r, v in enumerate(vectors)
+            ]
+        if at is not None:
+            results = [total if r == at else v for r, v in enumerate(vectors)]
+        chunks = 2 * (n - 1) * len(total) // n
+        return results, [chunks if sent is None else sent * len(total)] * n
+
+    return ring
+
+
+def rows_by(cut):
+    """Rows of a worker, from a function that gives the rows before they are cut into batches."""
+
+    def rows_of_worker(order, batch_size, rank, size):
+        rows = cut(order, rank, size)
+        return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+    return rows_of_worker
+
+
+def full_batches_only(order, batch_size, rank, size):
+    steps = len(order) // (batch_size * size)
+    return [part[rank::size] for part in np.split(order[: steps * batch_size * size], steps)]
+
+
+def lookup_by_worker(ids, shards):
+    n = len(shards)
+    return np.concatenate([shards[w][ids[ids % n == w] // n] for w in range(n)])
+
+
+def lookup_by_block(ids, shards):
+    return np.concatenate(shards)[ids]
+
+
+def tables_one_by_one(rows, workers):
+    return [table % workers for table in range(len(rows))]
+
+
+def tables_in_the_given_order(rows, workers):
+    held, owner = [0] * workers, []
+    for n in rows:
+        owner.append(int(np.argmin(held)))
+        held[owner[-1]] += n
+    return owner
+
+
+def newest_by(key=int, check=True):
+    def newest(checkpoints):
+        for step in sorted(checkpoints, key=key, reverse=True):
+            content, known = checkpoints[step]
+            if not check or hashlib.sha256(content).hexdigest() == known:
+                return step
+        return None
+
+    return newest
+
+
 WRONG_ANSWERS = {
+    "lesson_10.saving_interval": [
+        lambda save, between, workers: np.sqrt(save * between / workers),
+        lambda save, between, workers: np.sqrt(2 * save * between),
+        lambda save, between, workers: np.sqrt(2 * save * between * workers),
+        lambda save, between, workers: np.sqrt(2 * save * between) / workers,
+        lambda save, between, workers: 2 * save * between / workers,
+    ],
+    "lesson_10.newest_whole": [
+        newest_by(key=str),
+        newest_by(check=False),
+        lambda checkpoints: max(checkpoints) if newest_by()(checkpoints) == 10 else None,
+        lambda checkpoints: newest_by()(checkpoints) or min(checkpoints),
+    ],
+    "lesson_08.sharded_lookup": [
+        lookup_by_worker,
+        lookup_by_block,
+        lambda ids, shards: shards[0][ids // 2],
+        lambda ids, shards: np.stack([shards[i % 2][i // 2] for i in np.unique(ids)]),
+    ],
+    "lesson_08.place_tables": [
+        tables_one_by_one,
+        tables_in_the_given_order,
+        lambda rows, workers: [0] * len(rows),
+        lambda rows, workers: np.argsort(rows),
+    ],
+    "lesson_08.ring_seconds": [
+        lambda n, workers, a, b: (workers - 1) * (a + n / workers * b),
+        lambda n, workers, a, b: 2 * (workers - 1) * (a + n * b),
+        lambda n, workers, a, b: 2 * (workers - 1) * a + n * b,
+        lambda n, workers, a, b: 2 * (workers - 1) * a,
+    ],
+    "lesson_07.ring_allreduce": [
+        ring_of(halves=1),
+        ring_of(share=1 / 3),
+        ring_of(sent=2),
+        ring_of(at=0),
+        ring_of(sent=0),
+        lambda vectors: np.sum(vectors, 0),
+    ],
+    "lesson_07.rows_of_worker": [
+        rows_by(lambda order, rank, size: order),
+        rows_by(lambda order, rank, size: order[rank::size]),
+        rows_by(lambda order, rank, size: np.array_split(order, size)[rank]),
+        full_batches_only,
+        lambda order, batch_size, rank, size: order[rank::size],
+    ],
+    "lesson_07.bytes_sent": [
+        lambda rows, dimensions, named, workers: (rows * dimensions, named * dimensions),
+        lambda rows, dimensions, named, workers: (
+            2 * rows * dimensions * 4,
+            named * (dimensions * 4 + 4),
+        ),
+        lambda rows, dimensions, named, workers: (
+            2 * (workers - 1) / workers * rows * dimensions * 4,
+            (workers - 1) * named * dimensions * 4,
+        ),
+        lambda rows, dimensions, named, workers: (
+            2 * (workers - 1) / workers * rows * dimensions * 4,
+            named * (dimensions * 4 + 4),
+        ),
+    ],
     "lesson_00.recommend": [forgets_what_was_seen, worst_first, right_items_in_no_order],
     "lesson_00.int8_table_bytes": [
         lambda rows, columns: rows * columns,

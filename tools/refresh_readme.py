@@ -27,10 +27,20 @@ METRICS = {
     "loss_ratio": "loss ratio",
     "ms_without": "ms a step without",
     "ms_with": "ms a step with",
+    "efficiency": "efficiency",
+    "of_ceiling": "of ceiling",
+    "held_out_error": "error of the prediction",
 }
 """What a benchmark may measure, and how a table heads it."""
-COSTS = {"seconds": "seconds", "peak_mb": "peak MB"}
+COSTS = {
+    "seconds": "seconds",
+    "peak_mb": "peak MB",
+    "ms_in_exchange": "ms in exchange",
+    "kb_sent": "kB sent",
+}
 """What a benchmark may note beside it."""
+WHOLE = {"peak_mb", "kb_sent"}
+"""Of these, which are shown without a fraction."""
 
 
 def lesson_table() -> str:
@@ -59,7 +69,7 @@ def result_table(name: str) -> str:
         published = row.published or {}
         cited = " / ".join(f"{published[metric]:.4f}" for metric in metrics if metric in published)
         quality = " | ".join(f"{row[metric]:.4f}" for metric in metrics)
-        cost = [f"{row[cost]:.{0 if cost == 'peak_mb' else 1}f}" for cost in costs]
+        cost = [f"{row[cost]:.{int(cost not in WHOLE)}f}" for cost in costs]
         shown.append(f"| {' | '.join([system, quality, cited, str(row.seeds), *cost])} |")
     return "\n".join(shown)
 

@@ -4,7 +4,7 @@ from rsutils.measure import ledger
 from rsutils.measure.environment import processor, versions
 from rsutils.measure.ledger import Ledger
 from rsutils.measure.memory import Memory, peak_memory
-from rsutils.measure.results import benchmark_table
+from rsutils.measure.results import benchmark_rows, benchmark_table
 from rsutils.measure.size import bytes_on_disk, zipped_bytes
 from rsutils.measure.speed import Latency, Throughput, latency, throughput
 
@@ -13,6 +13,7 @@ __all__ = [
     "Ledger",
     "Memory",
     "Throughput",
+    "benchmark_rows",
     "benchmark_table",
     "bytes_on_disk",
     "latency",

@@ -7,6 +7,29 @@ from rsutils import settings
 RESULTS = settings.REPOSITORY / "benchmarks" / "results"
 
 
+def benchmark_rows(name: str) -> pd.DataFrame:
+    """The committed results of a benchmark as they were printed, a row a line.
+
+    Args:
+        name: the benchmark, as in ``python -m benchmarks.NAME``.
+
+    Raises:
+        FileNotFoundError: no results are committed under this name.
+
+    Example:
+        >>> "popularity" in set(benchmark_rows("ncf_ml1m").system)
+        True
+    """
+    path = RESULTS / f"{name}.jsonl"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.jsonl")))
+        raise FileNotFoundError(
+            f"There is no {path.name} in benchmarks/results; there are: {known}. "
+            f"To write it: python -m benchmarks.{name} > benchmarks/results/{path.name}"
+        )
+    return pd.read_json(path, lines=True)
+
+
 def benchmark_table(name: str) -> pd.DataFrame:
     """The committed results of a benchmark: a row a system, the mean where it ran on many seeds.
 
@@ -25,14 +48,7 @@ def benchmark_table(name: str) -> pd.DataFrame:
         >>> benchmark_table("ncf_ml1m").loc["popularity", "hr@10"].round(2)
         np.float64(0.45)
     """
-    path = RESULTS / f"{name}.jsonl"
-    if not path.exists():
-        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.jsonl")))
-        raise FileNotFoundError(
-            f"There is no {path.name} in benchmarks/results; there are: {known}. "
-            f"To write it: python -m benchmarks.{name} > benchmarks/results/{path.name}"
-        )
-    runs = pd.read_json(path, lines=True)
+    runs = benchmark_rows(name)
     systems = runs.groupby("system", sort=False)
     table = systems.mean(numeric_only=True).drop(columns="seed")
     table["seeds"] = systems.size()

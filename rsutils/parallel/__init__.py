@@ -17,11 +17,12 @@ _MODULE_OF = {
     "Checkpoints": "checkpoints",
     "Compression": "collectives",
     "DistributedOptimizer": "optimizer",
-    "HorovodMissing": "world",
+    "HorovodMissingError": "world",
     "ShardedEmbedding": "sharded_embedding",
     "Sum": "collectives",
     "WorkerBatches": "worker_batches",
-    "WorkerError": "launch",
+    "WorkerError": "job",
+    "WorkerLog": "worker_log",
     "allgather_object": "collectives",
     "allreduce": "collectives",
     "alltoall": "collectives",
@@ -46,7 +47,7 @@ _MODULE_OF = {
 }
 _MODULES = ("callbacks", "cost", "elastic")
 
-__all__ = [*_MODULE_OF, *_MODULES]  # noqa: PLE0604
+__all__ = [*_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:

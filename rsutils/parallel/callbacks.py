@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rsutils.parallel.collectives import allgather_object, allreduce, broadcast_variables
@@ -45,7 +46,7 @@ class BroadcastGlobalVariablesCallback(keras.callbacks.Callback):
         broadcast_variables(variables, self.root_rank)
         for variable in model.variables:
             if variable.path.endswith(SEED):
-                variable.assign(variable + [rank(), 0])
+                variable.assign(variable + np.array([rank(), 0], variable.dtype))
 
     def _check_compiled(self) -> None:
         optimizer = self.model.optimizer
@@ -158,7 +159,9 @@ class LearningRateScheduleCallback(keras.callbacks.Callback):
         self.staircase = staircase
         self.steps_per_epoch = steps_per_epoch
         self.multiplier = (
-            multiplier if callable(multiplier) else lambda epoch: multiplier ** (epoch - start_epoch)
+            multiplier
+            if callable(multiplier)
+            else lambda epoch: multiplier ** (epoch - start_epoch)
         )
         self.epoch = 0
 

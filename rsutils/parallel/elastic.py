@@ -8,7 +8,6 @@ script that lists the hosts: :func:`rsutils.parallel.run_elastic`.
 import functools
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -92,7 +91,10 @@ def fit(
             if left >= world.size():
                 own_callback = CommitCallback(run, run.progress.seen, left, len(batches))
                 model.fit(
-                    batches.dataset(), verbose=0, shuffle=False, callbacks=[*callbacks, own_callback]
+                    batches.dataset(),
+                    verbose=0,
+                    shuffle=False,
+                    callbacks=[*callbacks, own_callback],
                 )
             else:
                 run.progress.missed += left

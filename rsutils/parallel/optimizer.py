@@ -149,12 +149,16 @@ class Distributed:
 
     def _exchange(self, grads: list[Any], variables: list[Any]) -> list[Any]:
         """The reduced gradients; the clock counts from when all of this worker's are there."""
-        given = [part for part in tf.nest.flatten(grads, expand_composites=True) if part is not None]
+        given = [
+            part for part in tf.nest.flatten(grads, expand_composites=True) if part is not None
+        ]
         with tf.control_dependencies(given):
             start = tf.timestamp()
         with tf.control_dependencies([start] if self.reduction.grouped else []):
             reduced = self.reduction([_copy(gradient) for gradient in grads], variables)
-        done = [part for part in tf.nest.flatten(reduced, expand_composites=True) if part is not None]
+        done = [
+            part for part in tf.nest.flatten(reduced, expand_composites=True) if part is not None
+        ]
         with tf.control_dependencies(done):
             self.exchange_seconds.assign_add(tf.timestamp() - start)
         return reduced

@@ -94,7 +94,9 @@ class Reduction:
     def _sparse(self, gradients: list[tf.IndexedSlices], name: str) -> list[tf.IndexedSlices]:
         if self.merge_rows and size() > 1:
             gradients = [merge_rows(gradient) for gradient in gradients]
-        values = grouped_allgather([g.values for g in gradients], self.compression, f"{name}_values")
+        values = grouped_allgather(
+            [g.values for g in gradients], self.compression, f"{name}_values"
+        )
         rows = grouped_allgather([g.indices for g in gradients], name=f"{name}_rows")
         return [
             self._finish(tf.IndexedSlices(value, row, gradient.dense_shape))

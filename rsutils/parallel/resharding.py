@@ -8,7 +8,6 @@ import numpy as np
 
 from rsutils.parallel.callbacks import local_state_prefix
 from rsutils.parallel.collectives import grouped_allgather
-from rsutils.parallel.local import is_local
 from rsutils.parallel.placement import Placement
 from rsutils.parallel.sharded_embedding import ShardedEmbedding
 from rsutils.parallel.world import rank
@@ -60,7 +59,11 @@ def set_whole_state(
 
 def _variables(model: keras.Model, optimizer: bool) -> Iterator[tuple[Any, Placement | None]]:
     """Each variable with the placement of its rows, or None where every worker has all of it."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, ShardedEmbedding)]
+    layers = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, ShardedEmbedding) and layer.placement.size > 1
+    ]
     spread = {layer.embeddings.path: layer.placement for layer in layers}
     for variable in model.weights:
         yield variable, spread.get(variable.path)

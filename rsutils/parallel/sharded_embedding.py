@@ -32,7 +32,8 @@ class ShardedEmbedding(keras.layers.Layer):
         output_dim: length of a vector.
         stddev: standard deviation of the first numbers.
         seed: of the first numbers.
-        placement: where rows are; None places by row, or by table where there are several.
+        placement: where rows are; None places by row, or by table where there are several. One of a
+            single worker, ``ByRow(input_dim, 1)``, is a whole table on every worker.
         name: of the layer.
         **options: of any Keras layer.
 
@@ -65,16 +66,16 @@ class ShardedEmbedding(keras.layers.Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Make this worker's rows."""
-        own = self.placement.rows_of(rank())
-        self.embeddings = register_local_var(
-            self.add_weight(
-                shape=(len(own), self.output_dim),
-                initializer=lambda shape, dtype=None: tf.constant(
-                    first_numbers(own, self.output_dim, self.stddev, self.seed), dtype
-                ),
-                name="embeddings",
-            )
+        own = self.placement.rows_of(rank() if self.placement.size > 1 else 0)
+        self.embeddings = self.add_weight(
+            shape=(len(own), self.output_dim),
+            initializer=lambda shape, dtype=None: tf.constant(
+                first_numbers(own, self.output_dim, self.stddev, self.seed), dtype
+            ),
+            name="embeddings",
         )
+        if self.placement.size > 1:
+            register_local_var(self.embeddings)
 
     def call(self, ids: Any) -> tf.Tensor:
         """The vectors of ``ids``, wherever their rows are: shape of ids + (output_dim,)."""

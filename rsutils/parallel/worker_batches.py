@@ -18,7 +18,8 @@ class WorkerBatches(SliceBatches):
 
     Args:
         arrays: an array, or tuples and dicts of arrays, all with n rows, on every worker.
-        batch_size: rows of a worker's batch, at most.
+        batch_size: rows of a worker's batch, at most; batches of one row may have two, so that
+            none is empty.
         seed: of the order; the same on every worker.
         rank: this worker; None asks Horovod.
         size: workers; None asks Horovod.
@@ -70,7 +71,10 @@ class WorkerBatches(SliceBatches):
         super().start_epoch(epoch)
 
     def __len__(self) -> int:
-        return -(-(self.rows - self.seen) // (self.batch_size * self.size))
+        left = self.rows - self.seen
+        steps = -(-left // (self.batch_size * self.size))
+        # With batches of one row, some would be empty, and an empty batch has no mean loss.
+        return max(min(steps, left // self.size), 1)
 
     def __getitem__(self, index: Any) -> Any:
         part = tf.cast(index, tf.int64) * self.size + self.rank

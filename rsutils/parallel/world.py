@@ -5,7 +5,7 @@ import os
 from types import ModuleType
 
 
-class HorovodMissing(ImportError):
+class HorovodMissingError(ImportError):
     """Several workers are asked for, and Horovod is not installed."""
 
     def __init__(self, reason: str) -> None:
@@ -16,7 +16,7 @@ class HorovodMissing(ImportError):
 
 
 def launched() -> bool:
-    """Whether a launcher started this process as one of several workers, or of a changing number."""
+    """Whether a launcher started this process as one of several workers or of a varying number."""
     return os.environ.get("HOROVOD_SIZE", "1") != "1" or os.environ.get("HOROVOD_ELASTIC") == "1"
 
 
@@ -24,14 +24,14 @@ def horovod() -> ModuleType | None:
     """``horovod.tensorflow`` where a launcher started this process, else None.
 
     Raises:
-        HorovodMissing: a launcher did, and it is not installed.
+        HorovodMissingError: a launcher did, and it is not installed.
     """
     if not launched():
         return None
     try:
         return importlib.import_module("horovod.tensorflow")
     except ImportError as error:
-        raise HorovodMissing("This process is one of several workers") from error
+        raise HorovodMissingError("This process is one of several workers") from error
 
 
 def init() -> None:

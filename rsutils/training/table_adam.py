@@ -9,8 +9,9 @@ import tensorflow as tf
 class DenseAdam(keras.optimizers.Adam):
     """Adam that adds up the gradient of a table over all its rows, and updates in one operation.
 
-    The result is that of Keras' own Adam, up to the order of additions. Keras adds the rows up in
-    each of its steps anew, and goes through all numbers about ten times.
+    The result is that of Keras' own Adam for the gradient of the whole table. Given a gradient of
+    rows that names a row twice, Keras 3 squares each mention apart; here they are added up first.
+    Keras also goes through all numbers about ten times.
 
     Raises:
         ValueError: ``amsgrad`` is asked for.

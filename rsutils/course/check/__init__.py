@@ -11,6 +11,9 @@ from rsutils.course.check import (
     lesson_04,
     lesson_05,
     lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_10,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -25,4 +28,7 @@ __all__ = [
     "lesson_04",
     "lesson_05",
     "lesson_06",
+    "lesson_07",
+    "lesson_08",
+    "lesson_10",
 ]

@@ -1,0 +1,66 @@
+"""All-reduce on this machine, and a cost model that predicts what it was not fitted to.
+
+    python -m benchmarks.allreduce
+
+Measured are 2 to 8 processes and messages of 1 KB to 64 MB; a figure is the median over repeats of
+the slowest process. ``rsutils.parallel.cost`` is fitted to every other size, of 2, 4, 6 and 8
+processes. ``held_out_error`` is that of its prediction for a measurement that it was not fitted to,
+relative to what was measured.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from benchmarks import allreduce_job
+from benchmarks.common import print_row
+from rsutils import parallel
+from rsutils.measure import processor
+from rsutils.parallel.cost import fit_network
+
+WORKERS = range(2, 9)
+SIZES = [1 << power for power in range(10, 27)]
+FITTED_WORKERS = {2, 4, 6, 8}
+FITTED_SIZES = set(SIZES[::2])
+REPEATS = 15
+
+
+def measured() -> dict[tuple[int, int], float]:
+    """Seconds for each number of workers and bytes."""
+    found = {}
+    for workers in WORKERS:
+        each = parallel.run(
+            allreduce_job.seconds_of, [SIZES, REPEATS], num_proc=workers, output=None, timeout=600
+        )
+        for n_bytes in SIZES:
+            found[workers, n_bytes] = max(worker[n_bytes] for worker in each)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a row for each measurement, with what the model says of it."""
+    argparse.ArgumentParser(prog="python -m benchmarks.allreduce").parse_args(arguments)
+    cores = len(os.sched_getaffinity(0))
+    found = measured()
+    fitted = [case for case in found if case[0] in FITTED_WORKERS and case[1] in FITTED_SIZES]
+    network = fit_network(*zip(*fitted, strict=True), [found[case] for case in fitted], cores)
+    for (workers, n_bytes), seconds in found.items():
+        predicted = network.ring_allreduce(n_bytes, workers)
+        error = abs(predicted / seconds - 1)
+        held_out = {"held_out_error": (workers, n_bytes) in fitted}
+        print_row(
+            benchmark="allreduce",
+            dataset="none",
+            system=f"{workers}_workers",
+            n_bytes=n_bytes,
+            ms=1000 * seconds,
+            predicted_ms=1000 * predicted,
+            **{name: None if known else error for name, known in held_out.items()},
+            seed=0,
+            published=None,
+            processor=processor(),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the lessons' worker processes run: functions of modules, which every worker can import."""

@@ -1,0 +1,85 @@
+"""The benchmarks of several workers: small runs of their jobs, and what their rows say."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import allreduce, allreduce_job, scaling, scaling_job
+from rsutils import parallel
+from rsutils.measure import benchmark_rows, benchmark_table
+from rsutils.parallel.cost import Network, SharedNetwork
+
+NETWORK = SharedNetwork(Network(2e-5, 1e-9, 5e-4), cores=2)
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_scaling_prints_medians_of_ratios_of_the_same_turn(monkeypatch, capsys):
+    speeds = iter([100.0, 190.0, 180.0, 100.0, 200.0, 150.0, 10.0, 20.0, 20.0])
+
+    def measured(way, workers, seed, together):
+        assert workers == 2 or together
+        return {"examples_per_second": next(speeds), "ms_in_exchange": 1.0, "kb_sent": 2.0}
+
+    monkeypatch.setattr(scaling, "measure", measured)
+    scaling.main(["--system", "sharded", "--seed", "5"])
+    (row,) = lines(capsys)
+    assert (row["system"], row["seed"], row["published"]) == ("sharded", 5, None)
+    assert row["efficiency"] == 0.9
+    assert row["of_ceiling"] == round(180 / 190, 4)
+
+
+def test_every_way_names_a_table_and_known_options():
+    for name, way in scaling.WAYS.items():
+        assert name.split("_")[0] == way["table"]
+    assert list(scaling.WAYS)[:3] == ["dense", "sparse", "sharded"]
+
+
+@pytest.mark.real_data
+@pytest.mark.usefixtures("real_data")
+def test_workers_of_scaling_train_on_gowalla():
+    for name, together in (("sharded", True), ("dense", True), ("sparse", False)):
+        way = scaling.WAYS[name]
+        found = parallel.run(
+            scaling_job.train, [way, 64, 10, 0, together], num_proc=2, output=None, timeout=120
+        )
+        for worker in found:
+            assert worker["examples_per_second"] > 0
+            assert (worker["ms_in_exchange"] > 0) == together
+            assert worker["kb_sent"] > (100 if name == "dense" else 0)
+
+
+def test_the_cost_model_is_judged_on_what_it_was_not_fitted_to(monkeypatch, capsys):
+    cases = [(n, b) for n in allreduce.WORKERS for b in allreduce.SIZES]
+    monkeypatch.setattr(
+        allreduce,
+        "measured",
+        lambda: {case: NETWORK.ring_allreduce(case[1], case[0]) for case in cases},
+    )
+    monkeypatch.setattr(allreduce.os, "sched_getaffinity", lambda process: {0, 1})
+    allreduce.main([])
+    rows = lines(capsys)
+    errors = [row["held_out_error"] for row in rows if row["held_out_error"] is not None]
+    assert len(rows) == len(cases)
+    assert len(errors) > len(cases) / 2
+    assert max(errors) < 0.01
+
+
+def test_workers_of_allreduce_measure_each_size():
+    sizes = [1024, 65536]
+    for worker in parallel.run(allreduce_job.seconds_of, [sizes, 3], num_proc=2, output=None):
+        assert list(worker) == sizes
+        assert all(0 < seconds < 5 for seconds in worker.values())
+
+
+def test_the_committed_figures_reach_what_is_promised():
+    table = benchmark_table("scaling")
+    assert max(table.loc[["sparse", "sharded"], "of_ceiling"]) >= 0.9
+    rows = benchmark_rows("allreduce")
+    assert set(rows.system) == {f"{n}_workers" for n in range(2, 9)}
+    assert rows.n_bytes.min() == 1 << 10
+    assert rows.n_bytes.max() == 1 << 26
+    assert np.nanmedian(rows.held_out_error) <= 0.25
