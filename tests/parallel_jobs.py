@@ -215,3 +215,23 @@ def dropout_masks() -> dict:
     seeds = [np.asarray(v) for v in model.variables if v.path.endswith("seed_generator_state")]
     only = hvd.callbacks.only_on_rank_0(keras.callbacks.TerminateOnNaN())
     return {"seeds": seeds, "only": len(only), "log": log.history, **history.history}
+
+
+def train_on_hosts() -> dict:
+    """The case ``adam``, with the addresses of this worker's host."""
+    import socket
+
+    import psutil
+
+    hvd.init()
+    model = trained("adam")
+    return {
+        "whole": hvd.whole_state(model),
+        "local": (hvd.local_rank(), hvd.local_size()),
+        "addresses": [
+            one.address
+            for name, addresses in psutil.net_if_addrs().items()
+            for one in addresses
+            if one.family == socket.AF_INET and name != "lo"
+        ],
+    }

@@ -51,7 +51,8 @@ def run(
         output: takes each line that a worker prints, with its rank in front; None for silence.
         env: environment variables of the workers beside this process' own.
         pin: keep each worker on a core of its own.
-        **horovod: further arguments of ``horovod.run``, such as ``hosts``.
+        **horovod: further arguments of ``horovod.run``, such as ``hosts``. The name of each host has
+            to stand for an address that the others reach: not for 127.0.1.1, as Debian sets it up.
 
     Returns:
         A result for each worker, in the order of ranks.

@@ -37,6 +37,22 @@ def bind_to_loopback() -> None:
     driver_service.get_common_interfaces = lambda *arguments: {"lo"}
 
 
+def leave_defaults_alone() -> None:
+    """Keep ``horovod.run`` from setting two options that nobody asked for.
+
+    It passes on ``(None,)`` for the cycle time and the size of the cache, which Horovod reads as 0:
+    its thread then never sleeps, and workers agree anew on tensors that they knew.
+    """
+    from horovod import runner
+
+    class Arguments(runner._HorovodArgs):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cycle_time_ms = self.cache_capacity = None
+
+    runner._HorovodArgs = Arguments
+
+
 def end_with_parent() -> None:
     """Stop everything when whoever started this process is gone: its end of the pipe closes."""
     os.read(sys.stdin.fileno(), 1)
@@ -55,6 +71,7 @@ def main(folder: str) -> None:
     else:
         import horovod
 
+        leave_defaults_alone()
         if job["local"]:
             bind_to_loopback()
         results = horovod.run(function, use_gloo=True, disable_cache=True, **job["horovod"])
