@@ -26,7 +26,7 @@ from rsutils import parallel
 from rsutils.measure import processor
 from rsutils.parallel.collectives import Compression
 
-BATCH, STEPS, REPEATS = 32_768, 25, 3
+BATCH, STEPS, REPEATS = 32_768, 15, 3
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 DENSE = {"table": "dense", "sparse_as_dense": True}
 SPARSE, SHARDED = {"table": "sparse"}, {"table": "sharded"}

@@ -44,7 +44,7 @@ def test_workers_of_scaling_train_on_gowalla():
     for name, together in (("sharded", True), ("dense", True), ("sparse", False)):
         way = scaling.WAYS[name]
         found = parallel.run(
-            scaling_job.train, [way, 64, 10, 0, together], num_proc=2, output=None, timeout=120
+            scaling_job.train, [way, 64, 10, 0, together], num_proc=2, output=None, timeout=300
         )
         for worker in found:
             assert worker["examples_per_second"] > 0

@@ -19,7 +19,7 @@ KILLS = np.random.default_rng(0).integers([2, 0], [jobs.LAST_STEP - 30, 2], size
 
 
 def run(**settings):
-    kwargs = {"kwargs": settings, "output": None, "timeout": 120}
+    kwargs = {"kwargs": settings, "output": None, "timeout": 300}
     hosts = settings.get("hosts") or ("localhost:1", "127.0.0.1:1")
     return parallel.run_elastic(jobs.train, hosts=hosts, **kwargs)[0]
 

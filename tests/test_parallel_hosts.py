@@ -80,7 +80,7 @@ def test_two_hosts_train_what_one_trains(two_hosts):
         jobs.train_on_hosts,
         num_proc=2,
         output=None,
-        timeout=120,
+        timeout=300,
         hosts=",".join(f"{address}:1" for address in HOSTS),
         network_interfaces=[BRIDGE],
     )

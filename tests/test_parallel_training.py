@@ -74,7 +74,7 @@ def test_the_time_in_exchange_is_counted(two_workers):
 
 @pytest.fixture(scope="module")
 def exchanged() -> list[dict]:
-    return parallel.run(jobs.exchange, num_proc=2, timeout=60, output=None)
+    return parallel.run(jobs.exchange, num_proc=2, timeout=300, output=None)
 
 
 def test_collectives_say_the_same_on_every_worker(exchanged):
@@ -99,7 +99,7 @@ def test_alltoall_sends_each_worker_its_rows(exchanged):
 
 
 def test_wrong_use_is_told_on_every_worker():
-    for told in parallel.run(jobs.refusals, num_proc=2, timeout=90, output=None):
+    for told in parallel.run(jobs.refusals, num_proc=2, timeout=300, output=None):
         assert "fine" not in told
         assert "compile it with DistributedOptimizer(optimizer)" in told["plain"]
         assert "compile(..., jit_compile=False)" in told["compiled"]
@@ -110,7 +110,7 @@ def test_wrong_use_is_told_on_every_worker():
 
 
 def test_callbacks_of_training_on_two_workers():
-    first, second = parallel.run(jobs.dropout_masks, num_proc=2, timeout=90, output=None)
+    first, second = parallel.run(jobs.dropout_masks, num_proc=2, timeout=300, output=None)
     assert first["loss"] == second["loss"]
     assert (first["only"], second["only"]) == (1, 0)
     assert first["seeds"]

@@ -1,5 +1,7 @@
 """Parts of ``rsutils.parallel`` that one process can show: batches, placement, optimizer, cost."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -305,3 +307,15 @@ def test_costs_of_impossible_cases_are_refused():
         cost.fit_network([2, 3], [1, 2], [1, 1])
     with pytest.raises(ValueError, match="at least two workers"):
         cost.fit_network([1, 3, 4], [1, 2, 3], [1, 1, 1])
+
+
+@pytest.mark.parametrize("name", ["HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_a_process_of_several_workers_never_takes_itself_for_the_only_one(name, monkeypatch):
+    assert parallel.size() == 1
+    monkeypatch.setenv(name, "4")
+    with pytest.raises(ValueError, match=r"(?i)horovod has not been initialized"):
+        parallel.size()
+    missing = parallel.HorovodMissingError
+    monkeypatch.setitem(sys.modules, "horovod.tensorflow", None)
+    with pytest.raises(missing, match=r"one of several workers.*make horovod"):
+        parallel.size()

@@ -16,6 +16,9 @@ from typing import Any
 from rsutils.parallel.job import JOB, Job
 from rsutils.parallel.world import HorovodMissingError
 
+START_SECONDS = "120"
+"""How long a worker may take until it has found the others."""
+
 
 def can_run(num_proc: int) -> bool:
     """Whether :func:`run` can start so many workers here: more than one need Horovod.
@@ -51,8 +54,8 @@ def run(
         output: takes each line that a worker prints, with its rank in front; None for silence.
         env: environment variables of the workers beside this process' own.
         pin: keep each worker on a core of its own.
-        **horovod: further arguments of ``horovod.run``, such as ``hosts``. The name of each host has
-            to stand for an address that the others reach: not for 127.0.1.1, as Debian sets it up.
+        **horovod: further arguments of ``horovod.run``, such as ``hosts``. A host's own name has to
+            stand for an address that the others reach: not for 127.0.1.1, as Debian sets it up.
 
     Returns:
         A result for each worker, in the order of ranks.
@@ -79,7 +82,7 @@ def run(
             "pin": pin,
             "local": not horovod.get("hosts") and not horovod.get("hostfile"),
             "alone": num_proc == 1,
-            "horovod": {"num_proc": num_proc, **horovod},
+            "horovod": {"num_proc": num_proc, "start_timeout": int(START_SECONDS), **horovod},
         }
         (home / "job.json").write_text(json.dumps(job), encoding="utf-8")
         (home / "arguments.pickle").write_bytes(pickle.dumps((tuple(args), dict(kwargs or {}))))
@@ -170,6 +173,8 @@ def environment(num_proc: int, extra: Mapping[str, str] | None) -> dict[str, str
     return {
         "TF_NUM_INTRAOP_THREADS": threads,
         "OMP_NUM_THREADS": threads,
+        # A busy machine starts one worker much later than another; Horovod allows 30 s.
+        "HOROVOD_GLOO_TIMEOUT_SECONDS": START_SECONDS,
         **known,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path or str(Path.cwd()) for path in sys.path)),
         "PYTHONUNBUFFERED": "1",

@@ -4,6 +4,9 @@ import importlib
 import os
 from types import ModuleType
 
+SIZES = ("HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+"""Where launchers write how many workers there are: Horovod's own, Open MPI's, MPICH's."""
+
 
 class HorovodMissingError(ImportError):
     """Several workers are asked for, and Horovod is not installed."""
@@ -17,7 +20,8 @@ class HorovodMissingError(ImportError):
 
 def launched() -> bool:
     """Whether a launcher started this process as one of several workers or of a varying number."""
-    return os.environ.get("HOROVOD_SIZE", "1") != "1" or os.environ.get("HOROVOD_ELASTIC") == "1"
+    sizes = (os.environ.get(name, "1") for name in SIZES)
+    return any(size != "1" for size in sizes) or os.environ.get("HOROVOD_ELASTIC") == "1"
 
 
 def horovod() -> ModuleType | None:
