@@ -12,6 +12,8 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from tqdm import tqdm
+
 from benchmarks import allreduce_job
 from benchmarks.common import print_row
 from rsutils import parallel
@@ -28,7 +30,7 @@ REPEATS = 15
 def measured() -> dict[tuple[int, int], float]:
     """Seconds for each number of workers and bytes."""
     found = {}
-    for workers in WORKERS:
+    for workers in tqdm(WORKERS, desc="processes"):
         each = parallel.run(
             allreduce_job.seconds_of, [SIZES, REPEATS], num_proc=workers, output=None, timeout=600
         )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+SHORT, WARM_UP = 1 << 20, 3
+
 
 def seconds_of(sizes: Sequence[int], repeats: int) -> dict[int, float]:
     """The median seconds of an all-reduce of each number of bytes, as this worker sees it."""
@@ -20,10 +22,12 @@ def seconds_of(sizes: Sequence[int], repeats: int) -> dict[int, float]:
             lambda tensor=tensor, name=f"bytes_{n_bytes}": hvd.allreduce(tensor, name=name)
         )
         times = []
-        for turn in range(repeats + 2):
+        # A short exchange is over in a time slice of the scheduler: it takes more turns to tell.
+        turns = repeats if n_bytes > SHORT else 8 * repeats
+        for turn in range(turns + WARM_UP):
             start = time.perf_counter()
             reduce()
-            if turn >= 2:
+            if turn >= WARM_UP:
                 times.append(time.perf_counter() - start)
         found[n_bytes] = float(np.median(times))
     return found

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from tqdm import tqdm
+
 from benchmarks import scaling_job
 from benchmarks.common import print_row
 from rsutils import parallel
@@ -67,6 +69,7 @@ def run(names: Sequence[str], seeds: Sequence[int]) -> None:
     """Print a row for each way and seed."""
     for seed in seeds:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        bar = tqdm(total=REPEATS * len(names), desc=f"seed {seed}", unit=" ways")
         for _ in range(REPEATS):
             bounds: dict[str, tuple[float, float]] = {}
             for name in names:
@@ -81,6 +84,8 @@ def run(names: Sequence[str], seeds: Sequence[int]) -> None:
                 speed = row["examples_per_second"]
                 ratios = {"efficiency": speed / (2 * one), "of_ceiling": speed / apart}
                 found[name].append(row | ratios)
+                bar.update()
+        bar.close()
         for name in names:
             _print(name, seed, found[name])
 

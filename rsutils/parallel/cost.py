@@ -79,20 +79,44 @@ def _call(messages: float, n_bytes: float, workers: int, network: Network) -> fl
     return network.overhead + messages * network.latency + n_bytes * network.seconds_per_byte
 
 
+@dataclass(frozen=True)
+class SharedNetwork:
+    """A network between workers that may share the cores of one machine.
+
+    Attributes:
+        network: as one worker on each core would see it.
+        cores: of the machine, or None for a machine each. Workers that share a core wait for each
+            other at every message and every byte.
+        serial: what a byte costs more while there are cores enough: a worker sends, receives and
+            adds up one after the other, and only with more workers than cores is no core idle.
+    """
+
+    network: Network
+    cores: int | None = None
+    serial: float = 1.0
+
+    def ring_allreduce(self, n_bytes: float, workers: int) -> float:
+        """Seconds; see :func:`ring_allreduce`."""
+        sharing = max(1.0, workers / self.cores) if self.cores else 1.0
+        calls = ring_allreduce(0.0, workers, self.network)
+        return sharing * calls + max(self.serial, sharing) * (
+            ring_allreduce(n_bytes, workers, self.network) - calls
+        )
+
+
 def fit_network(
     workers: Sequence[int],
     n_bytes: Sequence[float],
     seconds: Sequence[float],
     cores: int | None = None,
-) -> "SharedNetwork":
+) -> SharedNetwork:
     """The network that explains measured ring all-reduces best, by relative error.
 
     Args:
         workers: of each measurement.
         n_bytes: of each measurement.
         seconds: of each measurement.
-        cores: of the one machine on which all workers ran, or None for a machine each. Workers that
-            share a core wait for each other at every message and every byte.
+        cores: of the one machine on which all workers ran, or None for a machine each.
 
     Raises:
         ValueError: fewer than three measurements, or one that is not positive.
@@ -113,30 +137,18 @@ def fit_network(
         )
     sharing = np.maximum(1.0, count / cores) if cores else np.ones_like(count)
     messages = 2 * (count - 1)
-    columns = np.stack([sharing, messages * sharing, messages / count * size * sharing], 1)
-    # Relative errors: otherwise the longest message alone decides. Scaled, for the solver's sake.
-    columns /= measured[:, None]
-    scale = np.linalg.norm(columns, axis=0)
-    overhead, latency, per_byte = nnls(columns / scale, np.ones_like(measured))[0] / scale
-    return SharedNetwork(Network(latency, per_byte, overhead), cores)
-
-
-@dataclass(frozen=True)
-class SharedNetwork:
-    """A network between workers that may share the cores of one machine.
-
-    Attributes:
-        network: as one worker on each core would see it.
-        cores: of the machine, or None for a machine each.
-    """
-
-    network: Network
-    cores: int | None = None
-
-    def ring_allreduce(self, n_bytes: float, workers: int) -> float:
-        """Seconds; see :func:`ring_allreduce`."""
-        sharing = max(1.0, workers / self.cores) if self.cores else 1.0
-        return sharing * ring_allreduce(n_bytes, workers, self.network)
+    found = []
+    for serial in np.arange(1.0, 3.01, 0.05) if cores else (1.0,):
+        bytes_sent = messages / count * size * np.maximum(serial, sharing)
+        columns = np.stack([sharing, messages * sharing, bytes_sent], 1)
+        # Relative errors: otherwise the longest message decides. Scaled, for the solver's sake.
+        columns /= measured[:, None]
+        scale = np.linalg.norm(columns, axis=0)
+        numbers, error = nnls(columns / scale, np.ones_like(measured))
+        overhead, latency, per_byte = numbers / scale
+        network = Network(float(latency), float(per_byte), float(overhead))
+        found.append((error, SharedNetwork(network, cores, float(serial))))
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 @dataclass(frozen=True)

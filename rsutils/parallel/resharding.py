@@ -67,7 +67,7 @@ def _variables(model: keras.Model, optimizer: bool) -> Iterator[tuple[Any, Place
     spread = {layer.embeddings.path: layer.placement for layer in layers}
     for variable in model.weights:
         yield variable, spread.get(variable.path)
-    if optimizer and model.optimizer is not None:
+    if optimizer and getattr(model, "optimizer", None) is not None:
         prefixes = {local_state_prefix(layer.embeddings): layer.placement for layer in layers}
         for variable in model.optimizer.variables:
             found = [p for prefix, p in prefixes.items() if prefix in variable.path]
