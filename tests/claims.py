@@ -123,7 +123,7 @@ def two_workers_learn_what_one_learns(rows: Rows) -> None:
     """The same weights up to rounding, and better than one probability for all rows."""
     one, two = rows["one_worker"], rows["two_workers"]
     assert two["workers"] == 2
-    assert two["largest_difference"] < 1e-4
+    assert two["largest_difference"] < 1e-3
     assert abs(two["validation_loss"] / one["validation_loss"] - 1) < 1e-3
     assert two["validation_loss"] < 0.97 * one_probability_for_all()
 

@@ -32,7 +32,12 @@ def test_workers_have_equal_steps_and_see_each_row_once(size, batch_size, more, 
         steps = [[part.numpy() for part in worker.dataset()] for worker in workers]
         assert len({len(parts) for parts in steps}) == 1
         sizes = [len(part) for parts in steps for part in parts]
-        assert 1 <= min(sizes) <= max(sizes) <= min(max(batch_size, 2), min(sizes) + 1)
+        assert 1 <= min(sizes) <= max(sizes) <= batch_size + 1
+        for step in zip(*steps, strict=True):
+            assert max(map(len, step)) - min(map(len, step)) <= 1
+        assert all(len(part) == batch_size for parts in steps for part in parts[:-1])
+        assert workers[0].seen_after(len(steps[0])) == n
+        assert workers[0].seen_after(0) == n - left
         by_step = [part for step in zip(*steps, strict=True) for part in step]
         order = np.concatenate(by_step)
         assert np.array_equal(order, workers[0].order.numpy()[n - left :])

@@ -313,6 +313,11 @@ def rows_by(cut):
     return rows_of_worker
 
 
+def empty_parts_in_the_end(order, batch_size, rank, size):
+    parts = np.split(order, range(batch_size * size, len(order), batch_size * size))
+    return [np.array_split(part, size)[rank] for part in parts]
+
+
 def full_batches_only(order, batch_size, rank, size):
     steps = len(order) // (batch_size * size)
     return [part[rank::size] for part in np.split(order[: steps * batch_size * size], steps)]
@@ -395,6 +400,7 @@ WRONG_ANSWERS = {
         rows_by(lambda order, rank, size: order[rank::size]),
         rows_by(lambda order, rank, size: np.array_split(order, size)[rank]),
         full_batches_only,
+        empty_parts_in_the_end,
         lambda order, batch_size, rank, size: order[rank::size],
     ],
     "lesson_07.bytes_sent": [

@@ -89,7 +89,7 @@ def fit(
             batches.start_epoch(run.progress.epoch)
             left = batches.skip(run.progress.seen)
             if left >= world.size():
-                own_callback = CommitCallback(run, run.progress.seen, left, len(batches))
+                own_callback = CommitCallback(run, batches)
                 model.fit(
                     batches.dataset(),
                     verbose=0,
@@ -199,21 +199,17 @@ class CommitCallback(keras.callbacks.Callback):
 
     Args:
         run: what is committed.
-        seen: rows of the epoch before this part of it.
-        left: rows of this part.
-        steps: in which it is gone through.
+        batches: what is left of the epoch.
     """
 
-    def __init__(self, run: ElasticRun, seen: int, left: int, steps: int) -> None:
+    def __init__(self, run: ElasticRun, batches: WorkerBatches) -> None:
         super().__init__()
         self.run = run
-        self.seen = seen
-        self.left = left
-        self.steps = steps
+        self.batches = batches
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Count, and commit where it is time."""
         done = batch + 1
-        self.run.progress.seen = self.seen + done * self.left // self.steps
-        if done % self.run.commit_every == 0 and done < self.steps:
+        self.run.progress.seen = self.batches.seen_after(done)
+        if done % self.run.commit_every == 0 and done < len(self.batches):
             self.run.commit()

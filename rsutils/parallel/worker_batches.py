@@ -11,15 +11,18 @@ from rsutils.training import SliceBatches
 class WorkerBatches(SliceBatches):
     """This worker's part of each global batch.
 
-    All workers draw the same order of all rows. An epoch's S steps of N workers cut it into S · N
-    parts whose lengths differ by one row at most; step s of rank r has part s · N + r. So every
-    worker has the same number of steps, each row is seen once an epoch, and the N parts of a step
-    are what one worker would have as its batch.
+    All workers draw the same order of all rows, and cut it into batches of N times ``batch_size``,
+    as one worker would. Each of these is cut into N parts whose lengths differ by one row at most,
+    a part a worker. So every worker has the same number of steps, each row is seen once an epoch,
+    and the mean of the workers' gradients is that of the global batch. (Only in an epoch's last
+    step may parts differ in length, and the mean be off by a share of one row.) A last batch with
+    fewer rows than workers would leave some of them an empty part, whose mean is no number: it is
+    joined to the batch before.
 
     Args:
         arrays: an array, or tuples and dicts of arrays, all with n rows, on every worker.
-        batch_size: rows of a worker's batch, at most; batches of one row may have two, so that
-            none is empty.
+        batch_size: rows of a worker's batch; the last one of an epoch may be smaller, or have one
+            row more.
         seed: of the order; the same on every worker.
         rank: this worker; None asks Horovod.
         size: workers; None asks Horovod.
@@ -71,15 +74,20 @@ class WorkerBatches(SliceBatches):
         super().start_epoch(epoch)
 
     def __len__(self) -> int:
-        left = self.rows - self.seen
-        steps = -(-left // (self.batch_size * self.size))
-        # With batches of one row, some would be empty, and an empty batch has no mean loss.
-        return max(min(steps, left // self.size), 1)
+        left, whole = self.rows - self.seen, self.batch_size * self.size
+        return max(left // whole + (left % whole >= self.size), 1)
+
+    def seen_after(self, steps: int) -> int:
+        """Rows of the order that all workers have seen after ``steps`` steps from here."""
+        whole = self.seen + steps * self.batch_size * self.size
+        return self.rows if steps >= len(self) else whole
 
     def __getitem__(self, index: Any) -> Any:
-        part = tf.cast(index, tf.int64) * self.size + self.rank
-        parts = len(self) * self.size
-        left = self.rows - self.seen
-        start, end = part * left // parts, (part + 1) * left // parts
-        rows = self.order[self.seen + start : self.seen + end]
+        step = tf.cast(index, tf.int32)
+        start = self.seen + step * self.batch_size * self.size
+        whole = start + self.batch_size * self.size
+        end = tf.where(step + 1 >= len(self), self.rows, whole)
+        length, more = (end - start) // self.size, (end - start) % self.size
+        first = start + self.rank * length + tf.minimum(self.rank, more)
+        rows = self.order[first : first + length + tf.cast(self.rank < more, tf.int32)]
         return tf.nest.map_structure(lambda array: tf.gather(array, rows), self.arrays)

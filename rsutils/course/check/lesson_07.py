@@ -75,10 +75,16 @@ def rows_of_worker(attempt: Callable) -> str | None:
     if max(sizes) > 2:
         return f"A batch has {max(sizes)} rows; the most that fits is 2."
     if min(sizes) == 0:
-        return "A batch is empty: its mean loss is 0/0. Spread the rows evenly over the steps."
+        return "A batch is empty: its mean loss is 0/0. Cut each batch evenly."
     lengths = [len(list(answer(attempt, np.arange(9), 2, rank, 2))) for rank in range(2)]
     if lengths[0] != lengths[1]:
         return f"Right for 7 rows; with 9 rows one worker has {lengths[0]} steps, one {lengths[1]}."
+    nine = [list(answer(attempt, np.arange(9), 2, rank, 2)) for rank in range(2)]
+    if min(len(batch) for part in nine for batch in part) == 0:
+        return (
+            "Right for 7 rows. With 9, the last batch is one row for two workers, and an empty "
+            "part has no mean. Join such a batch to the one before."
+        )
     even = [list(answer(attempt, np.arange(8), 2, rank, 2)) for rank in range(2)]
     steps = [sorted(np.concatenate(step).tolist()) for step in zip(*even, strict=True)]
     if steps != [[0, 1, 2, 3], [4, 5, 6, 7]]:

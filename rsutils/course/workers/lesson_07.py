@@ -35,7 +35,7 @@ def train(
     model = build(keras, config)
     if hvd.rank() > 0:  # as if each worker had started from random numbers of its own
         model.set_weights([weights * 0.9 for weights in model.get_weights()])
-    optimizer = keras.optimizers.Adam(0.002)
+    optimizer = keras.optimizers.Adam(0.01)
     if distributed:
         optimizer = hvd.DistributedOptimizer(optimizer)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)

@@ -75,7 +75,7 @@ def train(
     hvd.init()
     model = build(keras, config)
     model.compile(
-        hvd.DistributedOptimizer(keras.optimizers.Adam(0.002)),
+        hvd.DistributedOptimizer(keras.optimizers.Adam(0.01)),
         keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )
