@@ -78,7 +78,8 @@ def test_elastic_training_refuses_sharded_tables():
     from tests import parallel_jobs
 
     model = parallel_jobs.build("by_row")
-    model.compile(parallel.DistributedOptimizer(keras.optimizers.Adam()))
+    model.compile(parallel.DistributedOptimizer(keras.optimizers.Adam()), "mse")
+    parallel.register_local_var(model.get_layer("table").embeddings)
     with pytest.raises(ValueError, match="would be lost with it; use whole tables"):
         elastic.fit(model, parallel_jobs.rows(), 8, 1, seed=0)
 

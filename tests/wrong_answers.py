@@ -366,7 +366,7 @@ WRONG_ANSWERS = {
     "lesson_10.newest_whole": [
         newest_by(key=str),
         newest_by(check=False),
-        lambda checkpoints: max(checkpoints) if newest_by()(checkpoints) == 10 else None,
+        lambda checkpoints: newest_by()(checkpoints) if len(checkpoints) == 3 else 10,
         lambda checkpoints: newest_by()(checkpoints) or min(checkpoints),
     ],
     "lesson_08.sharded_lookup": [

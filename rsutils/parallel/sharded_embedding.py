@@ -81,12 +81,13 @@ class ShardedEmbedding(keras.layers.Layer):
         """The vectors of ``ids``, wherever their rows are: shape of ids + (output_dim,)."""
         ids = tf.convert_to_tensor(ids)
         flat = tf.reshape(ids, [-1])
-        inside = tf.debugging.assert_less(
-            flat,
-            tf.cast(self.placement.n_rows, flat.dtype),
-            f"{self.name} was asked for an id outside of its {self.placement.n_rows} rows",
-        )
-        with tf.control_dependencies([inside] if inside is not None else []):
+        n_rows = self.placement.n_rows
+        message = f"{self.name} was asked for an id outside of its {n_rows} rows"
+        inside = [
+            tf.debugging.assert_non_negative(flat, message),
+            tf.debugging.assert_less(flat, tf.cast(n_rows, flat.dtype), message),
+        ]
+        with tf.control_dependencies([check for check in inside if check is not None]):
             wanted, place = tf.unique(flat)
         vectors = tf.gather(self._fetch(wanted), place)
         return tf.reshape(vectors, tf.concat([tf.shape(ids), [self.output_dim]], 0))

@@ -34,10 +34,10 @@ class WorkerBatches(SliceBatches):
     Example:
         >>> import numpy as np
         >>> for rank in range(2):
-        ...     part = WorkerBatches(np.arange(5), batch_size=2, seed=0, rank=rank, size=2)
+        ...     part = WorkerBatches(np.arange(7), batch_size=2, seed=0, rank=rank, size=2)
         ...     [rows.numpy().tolist() for rows in part.dataset()]
-        [[4], [3]]
-        [[2], [1, 0]]
+        [[2, 4], [5, 0]]
+        [[3, 6], [1]]
     """
 
     def __init__(

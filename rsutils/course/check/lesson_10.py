@@ -16,7 +16,7 @@ def saving_interval(attempt: Callable) -> str | None:
     if np.isclose(found, np.sqrt(2.0 * 10_000)):
         return "A failure costs half an interval on average, not a whole one: a factor is missing."
     if np.isclose(found, 2 * 2 * 10_000):
-        return "Take the root."
+        return "Take the root: the interval is sqrt(2 · save · M)."
     if not np.isclose(found, 200.0):
         return (
             "The interval τ that makes save / τ + τ / (2 M) smallest is the root of 2 · save · M."
