@@ -48,7 +48,7 @@ def test_workers_of_scaling_train_on_gowalla():
         for worker in found:
             assert worker["examples_per_second"] > 0
             assert (worker["ms_in_exchange"] > 0) == together
-            assert worker["kb_sent"] > (100 if name == "dense" else 0)
+            assert worker["kb_sent"] > (100 if name == "dense" else 1) or not together
 
 
 def test_the_cost_model_is_judged_on_what_it_was_not_fitted_to(monkeypatch, capsys):

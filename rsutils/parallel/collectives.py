@@ -80,7 +80,7 @@ def grouped_allreduce(
 
 
 def _adasum(tensors: list[tf.Tensor], compression: Compression, name: str) -> list[tf.Tensor]:
-    """Adasum of each tensor, in pairs of pairs of workers; Horovod has it with MPI and NCCL only."""
+    """Adasum of each tensor, in pairs of pairs of workers; Horovod's own needs MPI or NCCL."""
     found = []
     rows = grouped_allgather([tensor[None] for tensor in tensors], compression, name)
     for gathered in rows:
