@@ -35,6 +35,8 @@ class Reduction:
         sparse_as_dense: all-reduce gradients of rows as whole tables.
         merge_rows: add up the gradients of a row within each worker before they travel.
         grouped: bring all gradients together in one exchange, in place of one for each.
+        merge_result: name each row once in what comes out; False for an optimizer that adds up the
+            mentions of a row by itself.
     """
 
     op: Op = Average
