@@ -75,9 +75,8 @@ def run(names: Sequence[str], seeds: Sequence[int]) -> None:
             for name in names:
                 table = WAYS[name]["table"]
                 if table not in bounds:
-                    plain = {"table": table, **(DENSE if table == "dense" else {})}
-                    one = measure(plain, 1, seed, True)["examples_per_second"]
-                    apart = measure(plain, 2, seed, False)["examples_per_second"]
+                    one = measure(WAYS[table], 1, seed, True)["examples_per_second"]
+                    apart = measure(WAYS[table], 2, seed, False)["examples_per_second"]
                     bounds[table] = one, apart
                 row = measure(WAYS[name], 2, seed, True)
                 one, apart = bounds[table]

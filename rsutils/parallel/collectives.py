@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rsutils.parallel.world import horovod
+from rsutils.parallel.world import horovod, size
 
 
 class Op(Enum):
@@ -81,15 +81,15 @@ def grouped_allreduce(
 
 def _adasum(tensors: list[tf.Tensor], compression: Compression, name: str) -> list[tf.Tensor]:
     """Adasum of each tensor, in pairs of pairs of workers; Horovod's own needs MPI or NCCL."""
+    workers = size()
+    if workers & (workers - 1):
+        raise ValueError(
+            f"Adasum combines pairs of pairs, and there are {workers} workers; use 2, 4, 8 "
+            "or another power of two, or op=Average."
+        )
     found = []
-    rows = grouped_allgather([tensor[None] for tensor in tensors], compression, name)
-    for gathered in rows:
-        parts = tf.unstack(gathered, horovod().size())
-        if len(parts) & (len(parts) - 1):
-            raise ValueError(
-                f"Adasum combines pairs of pairs, and there are {len(parts)} workers; use 2, 4, 8 "
-                "or another power of two, or op=Average."
-            )
+    for gathered in grouped_allgather([tensor[None] for tensor in tensors], compression, name):
+        parts = tf.unstack(gathered, workers)
         while len(parts) > 1:
             parts = [_without_overlap(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
         found.append(parts[0])

@@ -21,8 +21,6 @@ from rsutils.parallel.collectives import broadcast_object, broadcast_variables
 from rsutils.parallel.local import is_local
 from rsutils.parallel.worker_batches import WorkerBatches
 
-COUNTS = ("epoch", "seen", "commits", "redone", "missed", "resets")
-
 
 class Progress:
     """Where training stands, committed together with the weights.
@@ -84,8 +82,8 @@ def fit(
     def train() -> Progress:
         # The number of workers is part of the compiled step.
         model.make_train_function(force=True)
+        batches = WorkerBatches(arrays, batch_size, seed)
         while run.progress.epoch < epochs:
-            batches = WorkerBatches(arrays, batch_size, seed)
             batches.start_epoch(run.progress.epoch)
             left = batches.skip(run.progress.seen)
             if left >= world.size():

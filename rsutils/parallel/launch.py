@@ -122,8 +122,10 @@ def run_elastic(
         ValueError: fewer than two hosts; Horovod cannot start an elastic job on one.
     """
     with tempfile.TemporaryDirectory(prefix="rsutils-hosts-") as folder:
-        listing = Path(hosts) if isinstance(hosts, str | Path) else Path(folder) / "hosts"
-        if not isinstance(hosts, str | Path):
+        if isinstance(hosts, str | Path):
+            listing = Path(hosts)
+        else:
+            listing = Path(folder) / "hosts"
             listing.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
         found = [line for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
         if len(found) < 2:

@@ -149,19 +149,19 @@ class Distributed:
 
     def _exchange(self, grads: list[Any], variables: list[Any]) -> list[Any]:
         """The reduced gradients; the clock counts from when all of this worker's are there."""
-        given = [
-            part for part in tf.nest.flatten(grads, expand_composites=True) if part is not None
-        ]
-        with tf.control_dependencies(given):
+        with tf.control_dependencies(_tensors(grads)):
             start = tf.timestamp()
         with tf.control_dependencies([start] if self.reduction.grouped else []):
             reduced = self.reduction([_copy(gradient) for gradient in grads], variables)
-        done = [
-            part for part in tf.nest.flatten(reduced, expand_composites=True) if part is not None
-        ]
-        with tf.control_dependencies(done):
+        with tf.control_dependencies(_tensors(reduced)):
             self.exchange_seconds.assign_add(tf.timestamp() - start)
         return reduced
+
+
+def _tensors(gradients: list[Any]) -> list[tf.Tensor]:
+    """All that gradients consist of, rows and their values apart."""
+    parts = tf.nest.flatten(gradients, expand_composites=True)
+    return [part for part in parts if part is not None]
 
 
 def _copy(gradient: Any) -> Any:

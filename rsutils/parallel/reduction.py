@@ -16,8 +16,7 @@ from rsutils.parallel.collectives import (
 )
 from rsutils.parallel.local import is_local
 from rsutils.parallel.world import size
-
-Gradient = tf.Tensor | tf.IndexedSlices
+from rsutils.training.table_adam import Gradient, merge_rows
 
 
 @dataclass(frozen=True)
@@ -104,19 +103,3 @@ class Reduction:
             self._finish(tf.IndexedSlices(value, row, gradient.dense_shape))
             for value, row, gradient in zip(values, rows, gradients, strict=True)
         ]
-
-
-def merge_rows(gradient: Gradient) -> Gradient:
-    """The same gradient with each row named once; a dense one as it is.
-
-    Example:
-        >>> twice = tf.IndexedSlices(tf.ones((3, 1)), tf.constant([7, 2, 7]), (9, 1))
-        >>> once = merge_rows(twice)
-        >>> once.indices.numpy().tolist(), once.values.numpy().ravel().tolist()
-        ([7, 2], [2.0, 1.0])
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    rows, place = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)

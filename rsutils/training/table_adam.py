@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+Gradient = tf.Tensor | tf.IndexedSlices
+
 
 class DenseAdam(keras.optimizers.Adam):
     """Adam that adds up the gradient of a table over all its rows, and updates in one operation.
@@ -78,9 +80,9 @@ class RowSparseAdam(keras.optimizers.Adam):
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        row, place = tf.unique(gradient.indices)
         values = tf.cast(gradient.values, variable.dtype)
-        g = tf.math.unsorted_segment_sum(values, place, tf.size(row))
+        merged = merge_rows(tf.IndexedSlices(values, gradient.indices))
+        row, g = merged.indices, merged.values
         index = self._get_variable_index(variable)
         mean, square = self._momentums[index], self._velocities[index]
         step = tf.cast(self.iterations + 1, g.dtype)
@@ -92,6 +94,22 @@ class RowSparseAdam(keras.optimizers.Adam):
         alpha *= tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         change = alpha * new_mean / (tf.sqrt(new_square) + self.epsilon)
         self.assign_sub(variable, tf.IndexedSlices(change, row))
+
+
+def merge_rows(gradient: Gradient) -> Gradient:
+    """The same gradient with each row named once; a dense one as it is.
+
+    Example:
+        >>> twice = tf.IndexedSlices(tf.ones((3, 1)), tf.constant([7, 2, 7]), (9, 1))
+        >>> once = merge_rows(twice)
+        >>> once.indices.numpy().tolist(), once.values.numpy().ravel().tolist()
+        ([7, 2], [2.0, 1.0])
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, place = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
 def refuse_amsgrad(optimizer: keras.optimizers.Adam) -> None:
