@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rsutils.parallel.job import JOB, Job
+from rsutils.parallel.spark_session import SparkMissingError, what_is_missing
 from rsutils.parallel.world import HorovodMissingError
 
 START_SECONDS = "120"
@@ -39,6 +40,7 @@ def run(
     output: Callable[[str], None] | None = print,
     env: Mapping[str, str] | None = None,
     pin: bool = False,
+    spark: Mapping[str, Any] | None = None,
     **horovod: Any,
 ) -> list[Any]:
     """What ``func(*args, **kwargs)`` returns on each of ``num_proc`` workers.
@@ -54,6 +56,7 @@ def run(
         output: takes each line that a worker prints, with its rank in front; None for silence.
         env: environment variables of the workers beside this process' own.
         pin: keep each worker on a core of its own.
+        spark: for :func:`run_on_spark`.
         **horovod: further arguments of ``horovod.run``, such as ``hosts``. A host's own name has to
             stand for an address that the others reach: not for 127.0.1.1, as Debian sets it up.
 
@@ -80,8 +83,11 @@ def run(
         job = {
             "function": name,
             "pin": pin,
-            "local": not horovod.get("hosts") and not horovod.get("hostfile"),
+            "local": not horovod.get("hosts") and not horovod.get("hostfile")
+            if spark is None
+            else spark["master"].startswith("local"),
             "alone": num_proc == 1,
+            "spark": spark,
             "horovod": {"num_proc": num_proc, "start_timeout": int(START_SECONDS), **horovod},
         }
         (home / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -146,6 +152,46 @@ def run_elastic(
             host_discovery_script=str(script),
             **options,
         )
+
+
+def run_on_spark(
+    func: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    num_proc: int = 2,
+    master: str | None = None,
+    conf: Mapping[str, str] | None = None,
+    **options: Any,
+) -> list[Any]:
+    """:func:`run`, with each worker in a task of a Spark application, by ``horovod.spark.run``.
+
+    The application is one of its own, beside a session that may be open here, and ends with the
+    call. Workers read the data themselves; on a cluster, from a place that all machines reach.
+
+    Args:
+        func: as for :func:`run`.
+        args: picklable.
+        kwargs: picklable.
+        num_proc: workers; Spark needs as many free cores at once.
+        master: of the cluster, such as ``spark://host:7077``; None for this machine.
+        conf: settings of the application, by Spark's names.
+        **options: ``timeout``, ``output``, ``env`` and ``pin`` of :func:`run`.
+
+    Returns:
+        A result for each worker, in the order of ranks.
+
+    Raises:
+        SparkMissingError: pyspark or Java is missing.
+        HorovodMissingError: Horovod is not installed.
+        WorkerError: a worker failed; the others were stopped.
+        TimeoutError: they took longer than ``timeout``.
+    """
+    if missing := what_is_missing():
+        raise SparkMissingError(missing)
+    if find_spec("horovod") is None:
+        raise HorovodMissingError("Workers on Spark were asked for")
+    where = {"master": master or f"local[{num_proc}]", "conf": dict(conf or {})}
+    return run(func, args, kwargs, num_proc, spark=where, **options)
 
 
 def importable_name(func: Callable[..., Any]) -> str:

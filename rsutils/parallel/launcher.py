@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rsutils.parallel import worker
+from rsutils.parallel import on_spark, worker
+from rsutils.parallel.spark_session import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 ALL_LOOPBACK = {f"127.0.0.{number}" for number in range(1, 255)}
 """Each reaches this machine, but Horovod knows the first alone and would use ssh for the others."""
 
@@ -66,7 +66,11 @@ def main(folder: str) -> None:
     job = json.loads((home / "job.json").read_text(encoding="utf-8"))
     arguments = (home / "arguments.pickle").read_bytes()
     function = partial(worker.call, job["function"], arguments, job["pin"])
-    if job["alone"]:
+    if job["spark"]:
+        if job["local"]:
+            bind_to_loopback()
+        results = on_spark.run(function, {**job["horovod"], **job["spark"]})
+    elif job["alone"]:
         results = [function()]
     else:
         import horovod
