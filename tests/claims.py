@@ -135,6 +135,18 @@ def sharded_tables_are_the_same_model_in_half_the_bytes(rows: Rows) -> None:
     assert sharded["table_bytes"] < 0.51 * whole["table_bytes"]
 
 
+def the_future_costs(rows: Rows) -> None:
+    """Spark gives pandas' numbers; features of the whole log promise more than they keep."""
+    honest, promised, kept = (
+        rows[name] for name in ("known_at_the_moment", "whole_log_offline", "whole_log_served")
+    )
+    assert honest["spark"]
+    assert (honest["workers"], honest["differing"]) == (2, 0)
+    assert honest["auc"] > honest["popularity_auc"] + 0.01
+    assert honest["auc"] > kept["auc"] + 0.005
+    assert promised["auc"] > kept["auc"]
+
+
 def a_killed_worker_costs_at_most_a_commit_interval(rows: Rows) -> None:
     undisturbed, killed = rows["undisturbed"], rows["worker_killed"]
     assert (undisturbed["resets"], killed["resets"]) == (0, 1)
@@ -184,5 +196,6 @@ CLAIMS: dict[str, list[Claim]] = {
     "06": [fast_training_learns_as_much, every_row_says_what_it_cost("examples_per_second")],
     "07": [two_workers_learn_what_one_learns],
     "08": [sharded_tables_are_the_same_model_in_half_the_bytes],
+    "09": [the_future_costs],
     "10": [a_killed_worker_costs_at_most_a_commit_interval],
 }

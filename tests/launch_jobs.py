@@ -50,3 +50,25 @@ def reduce_different_shapes():
 
     hvd.init()
     hvd.allreduce(tf.ones(hvd.rank() + 1))
+
+
+def who_listens():
+    """Addresses at which the processes of this job listen."""
+    import json
+
+    import psutil
+
+    from rsutils import parallel as hvd
+    from rsutils.parallel.job import job_of
+
+    hvd.init()
+    mine = job_of(psutil.Process())
+    addresses = [
+        connection.laddr.ip
+        for process in psutil.process_iter()
+        if job_of(process) == mine
+        for connection in process.net_connections("inet")
+        if connection.status == "LISTEN"
+    ]
+    hvd.barrier()
+    return json.dumps(addresses)

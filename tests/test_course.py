@@ -1,6 +1,7 @@
 """The course runner, its command line, the doctor, and the checks' verdicts."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -143,6 +144,8 @@ def test_the_doctor_says_what_to_do(monkeypatch, tmp_path):
     assert "numpy" in doctor.packages("").detail
     monkeypatch.setitem(sys.modules, "horovod", None)
     assert "make horovod" in doctor.horovod().detail
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert re.search(r"lesson 09 uses pandas; .*(openjdk-17|spark\.txt)", doctor.spark().detail)
 
 
 def test_blanks_are_not_tried_and_errors_do_not_escape():

@@ -65,6 +65,41 @@ def test_worker_batches_refuse_what_cannot_work(settings, message):
         parallel.WorkerBatches(np.arange(5), **{"batch_size": 2, "seed": 0, **settings})
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 6), st.integers(2, 9), st.integers(0, 60))
+def test_workers_with_rows_of_their_own_have_equal_steps_and_see_each_row_once(size, batch, more):
+    n = size + more
+    held = [np.arange(n * rank // size, n * (rank + 1) // size) for rank in range(size)]
+    workers = [parallel.PartBatches(rows, batch, 7, total=n, size=size) for rows in held]
+    orders = []
+    for epoch in range(2):
+        for worker in workers:
+            worker.start_epoch(epoch)
+        steps = [[part.numpy() for part in worker.dataset()] for worker in workers]
+        assert len({len(parts) for parts in steps}) == 1
+        sizes = [len(part) for parts in steps for part in parts]
+        assert 1 <= min(sizes) <= max(sizes) <= min(batch, min(sizes) + 1)
+        for rows, parts in zip(held, steps, strict=True):
+            assert np.array_equal(np.sort(np.concatenate(parts)), rows)
+        orders.append(np.concatenate(steps[0]))
+    assert len(orders[0]) < 8 or not np.array_equal(*orders)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; expected at least 1"),
+        ({"total": 9}, "5 rows; of 9 for 3 workers each should have 3 or 3"),
+        ({"batch_size": 1, "total": 16}, r"5 rows for 6 steps.*raise batch_size"),
+    ],
+)
+def test_part_batches_refuse_what_cannot_work(settings, message):
+    with pytest.raises(ValueError, match=message):
+        parallel.PartBatches(
+            np.arange(5), **{"batch_size": 2, "seed": 0, "total": 15, "size": 3, **settings}
+        )
+
+
 PLACEMENTS = st.one_of(
     st.builds(parallel.ByRow, st.integers(8, 60), st.integers(1, 8)),
     st.builds(

@@ -332,6 +332,19 @@ def lookup_by_block(ids, shards):
     return np.concatenate(shards)[ids]
 
 
+def all_rows_of_item(item, timestamp):
+    return np.bincount(item)[item]
+
+
+def earlier_in_time(item, timestamp):
+    order, count = np.argsort(timestamp, kind="stable"), {}
+    found = np.empty(len(item), int)
+    for row in order:
+        found[row] = count.get(item[row], 0)
+        count[item[row]] = found[row] + 1
+    return found
+
+
 def tables_one_by_one(rows, workers):
     return [table % workers for table in range(len(rows))]
 
@@ -386,6 +399,32 @@ WRONG_ANSWERS = {
         lambda n, workers, a, b: 2 * (workers - 1) * (a + n * b),
         lambda n, workers, a, b: 2 * (workers - 1) * a + n * b,
         lambda n, workers, a, b: 2 * (workers - 1) * a,
+    ],
+    "lesson_09.earlier_rows": [
+        all_rows_of_item,
+        lambda item, timestamp: earlier_in_time(item, timestamp) + 1,
+        lambda item, timestamp: earlier_in_time(item, np.arange(len(item))),
+        lambda item, timestamp: [
+            np.sum((item == i) & (timestamp < t)) for i, t in zip(item, timestamp, strict=True)
+        ],
+        lambda item, timestamp: earlier_in_time(item, timestamp)[np.argsort(timestamp)],
+    ],
+    "lesson_09.nth_unseen": [
+        lambda seen, number: number,
+        lambda seen, number: number + len(seen),
+        lambda seen, number: number + np.count_nonzero(seen <= number),
+        lambda seen, number: np.setdiff1d(np.arange(6), seen)[number % 3],
+        lambda seen, number: [0, 3, 4, 6, 7][number],
+    ],
+    "lesson_09.rows_of_rank": [
+        lambda rows, rank, size: (rows // size * rank, rows // size * (rank + 1)),
+        lambda rows, rank, size: (
+            rows // size * rank,
+            rows if rank == size - 1 else rows // size * (rank + 1),
+        ),
+        lambda rows, rank, size: (-(-rows // size) * rank, min(-(-rows // size) * (rank + 1), 9)),
+        lambda rows, rank, size: range(rank, rows, size),
+        lambda rows, rank, size: ([0, 3, 7][rank], [3, 7, 11][rank]),
     ],
     "lesson_07.ring_allreduce": [
         ring_of(halves=1),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 
 from rsutils import settings
+from rsutils.parallel import local_spark
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,16 @@ def horovod() -> Finding:
     return Finding("Horovod", hvd.gloo_built(), f"{version} with Gloo", needed=False)
 
 
+def spark() -> Finding:
+    """Whether pyspark and Java are there; without them lesson 09 uses pandas."""
+    missing = local_spark.what_is_missing()
+    place, version = local_spark.java()
+    detail = (
+        f"without it lesson 09 uses pandas; {missing}" if missing else f"Java {version}, {place}"
+    )
+    return Finding("Spark", missing is None, detail, needed=False)
+
+
 def program(name: str, purpose: str, advice: str) -> Callable[[], Finding]:
     """A finding about a program on the PATH that only some lessons need."""
 
@@ -136,6 +147,7 @@ EXAMINATIONS: tuple[Callable[[], Finding], ...] = (
     lambda: packages("course"),
     tensorflow,
     horovod,
+    spark,
     demo_world,
     real_data,
     disk,

@@ -10,6 +10,7 @@ from rsutils.data.fields import add_offsets, field_dataset, first_categories
 from rsutils.data.interactions import Interactions
 from rsutils.data.loading import load
 from rsutils.data.negatives import sample_negatives
+from rsutils.data.row_hash import hash_rows
 from rsutils.data.splits import by_time, leave_last_out, random_split
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "describe",
     "field_dataset",
     "first_categories",
+    "hash_rows",
     "leave_last_out",
     "load",
     "random_split",

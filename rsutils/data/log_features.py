@@ -34,7 +34,9 @@ def log_table(interactions: Interactions) -> pd.DataFrame:
         0         0     0     5     1.0         20
         1         1     1     3     1.0         10
     """
-    columns = {name: getattr(interactions, name) for name in ("user", "item", "rating", "timestamp")}
+    columns = {
+        name: getattr(interactions, name) for name in ("user", "item", "rating", "timestamp")
+    }
     return pd.DataFrame({"position": np.arange(len(interactions)), **columns})
 
 
@@ -49,7 +51,9 @@ def mark_parts(log: pd.DataFrame) -> pd.DataFrame:
     by_user = log.sort_values(["user", "timestamp", "position"]).groupby("user")["user"]
     after = by_user.cumcount(ascending=False).reindex(log.index)
     enough = by_user.transform("size").reindex(log.index) >= FEWEST
-    part = np.select([enough & (after == 0), enough & (after == 1)], ["test", "validation"], "train")
+    part = np.select(
+        [enough & (after == 0), enough & (after == 1)], ["test", "validation"], "train"
+    )
     return log.assign(part=part)
 
 
@@ -77,7 +81,7 @@ def draw_negatives(
     Example:
         >>> log = log_table(Interactions.of(user=[0, 0, 0], item=[0, 1, 3]))
         >>> draw_negatives(log[:2], seen=log, n=2, n_items=5, seed=1).item.tolist()
-        [4, 2, 2, 4]
+        [2, 2, 2, 4]
     """
     drawn = wanted.loc[wanted.index.repeat(n)].reset_index(drop=True)
     drawn["draw"] = np.tile(np.arange(1, n + 1, dtype=np.int32), len(wanted))
@@ -196,8 +200,8 @@ def examples(
         >>> log = Interactions.of(user=[0, 0, 0, 1], item=[0, 1, 2, 2], n_items=5)
         >>> examples(mark_parts(log_table(log)), "test", 1, 5, seed=0)[["item", "label"]]
            item  label
-        0     2    1.0
-        1     3    0.0
+        0     4    0.0
+        1     2    1.0
     """
     if part not in PARTS:
         raise ValueError(f"part is {part!r}; expected one of {', '.join(PARTS)}.")

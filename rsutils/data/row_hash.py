@@ -23,7 +23,7 @@ SPARK_SEED = 42
 
 
 def hash_rows(*columns: np.ndarray) -> np.ndarray:
-    """XXH64 of each row of whole numbers, chained over the columns: what Spark's ``xxhash64`` gives.
+    """XXH64 of each row of whole numbers, chained over columns: what Spark's ``xxhash64`` gives.
 
     Each column is hashed as eight bytes, with the hash of the columns before as its seed (Y.
     Collet, *xxHash fast digest algorithm*, version 0.1.1, section "XXH64 algorithm description").

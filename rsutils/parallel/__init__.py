@@ -18,7 +18,9 @@ _MODULE_OF = {
     "Compression": "collectives",
     "DistributedOptimizer": "optimizer",
     "HorovodMissingError": "world",
+    "PartBatches": "worker_batches",
     "ShardedEmbedding": "sharded_embedding",
+    "SparkMissingError": "local_spark",
     "Sum": "collectives",
     "WorkerBatches": "worker_batches",
     "WorkerError": "job",
@@ -30,6 +32,7 @@ _MODULE_OF = {
     "broadcast_object": "collectives",
     "broadcast_variables": "collectives",
     "can_run": "launch",
+    "can_run_spark": "local_spark",
     "grouped_allgather": "collectives",
     "grouped_allreduce": "collectives",
     "init": "world",
@@ -40,12 +43,14 @@ _MODULE_OF = {
     "register_local_var": "local",
     "run": "launch",
     "run_elastic": "launch",
+    "run_on_spark": "launch",
     "set_whole_state": "resharding",
     "shutdown": "world",
     "size": "world",
+    "spark_session": "local_spark",
     "whole_state": "resharding",
 }
-_MODULES = ("callbacks", "cost", "elastic")
+_MODULES = ("callbacks", "cost", "elastic", "spark_features")
 
 __all__ = [*_MODULE_OF, *_MODULES]
 

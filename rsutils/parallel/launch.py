@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rsutils.parallel.job import JOB, Job
-from rsutils.parallel.spark_session import SparkMissingError, what_is_missing
+from rsutils.parallel.local_spark import SparkMissingError, what_is_missing
 from rsutils.parallel.world import HorovodMissingError
 
 START_SECONDS = "120"
@@ -83,10 +83,8 @@ def run(
         job = {
             "function": name,
             "pin": pin,
-            "local": not horovod.get("hosts") and not horovod.get("hostfile")
-            if spark is None
-            else spark["master"].startswith("local"),
-            "alone": num_proc == 1,
+            "local": is_local(spark, horovod),
+            "alone": num_proc == 1 and spark is None,
             "spark": spark,
             "horovod": {"num_proc": num_proc, "start_timeout": int(START_SECONDS), **horovod},
         }
@@ -192,6 +190,13 @@ def run_on_spark(
         raise HorovodMissingError("Workers on Spark were asked for")
     where = {"master": master or f"local[{num_proc}]", "conf": dict(conf or {})}
     return run(func, args, kwargs, num_proc, spark=where, **options)
+
+
+def is_local(spark: Mapping[str, Any] | None, horovod: Mapping[str, Any]) -> bool:
+    """Whether all workers will be on this machine."""
+    if spark is not None:
+        return spark["master"].startswith("local")
+    return not horovod.get("hosts") and not horovod.get("hostfile")
 
 
 def importable_name(func: Callable[..., Any]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rsutils.parallel import on_spark, worker
-from rsutils.parallel.spark_session import LOOPBACK
+from rsutils.parallel.local_spark import LOOPBACK
 
 ALL_LOOPBACK = {f"127.0.0.{number}" for number in range(1, 255)}
 """Each reaches this machine, but Horovod knows the first alone and would use ssh for the others."""
@@ -53,10 +53,35 @@ def leave_defaults_alone() -> None:
     runner._HorovodArgs = Arguments
 
 
+def look_for_gloo() -> None:
+    """Keep Horovod from importing TensorFlow in a process of its own to learn how it was built.
+
+    That takes seconds at each start. A library that was built with Gloo names Gloo's classes.
+    """
+    from horovod.runner import launch
+
+    folder = Path(launch.__file__).parents[1] / "tensorflow"
+    if any(b"N4gloo" in library.read_bytes() for library in folder.glob("mpi_lib*.so")):
+        launch.gloo_built = lambda verbose=False: True
+
+
 def end_with_parent() -> None:
     """Stop everything when whoever started this process is gone: its end of the pipe closes."""
     os.read(sys.stdin.fileno(), 1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_horovod(function: Callable[[], Any], job: dict[str, Any]) -> list[Any]:
+    """What ``function`` returns on each worker."""
+    import horovod
+
+    look_for_gloo()
+    leave_defaults_alone()
+    if job["local"]:
+        bind_to_loopback()
+    if job["spark"]:
+        return on_spark.run(function, **job["horovod"], **job["spark"])
+    return horovod.run(function, use_gloo=True, disable_cache=True, **job["horovod"])
 
 
 def main(folder: str) -> None:
@@ -66,19 +91,7 @@ def main(folder: str) -> None:
     job = json.loads((home / "job.json").read_text(encoding="utf-8"))
     arguments = (home / "arguments.pickle").read_bytes()
     function = partial(worker.call, job["function"], arguments, job["pin"])
-    if job["spark"]:
-        if job["local"]:
-            bind_to_loopback()
-        results = on_spark.run(function, {**job["horovod"], **job["spark"]})
-    elif job["alone"]:
-        results = [function()]
-    else:
-        import horovod
-
-        leave_defaults_alone()
-        if job["local"]:
-            bind_to_loopback()
-        results = horovod.run(function, use_gloo=True, disable_cache=True, **job["horovod"])
+    results = [function()] if job["alone"] else run_horovod(function, job)
     partial_file = home / "results.partial"
     partial_file.write_bytes(pickle.dumps(results))
     partial_file.replace(home / "results.pickle")

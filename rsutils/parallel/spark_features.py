@@ -70,7 +70,7 @@ def hashed(seed: int, purpose: int, *names: str) -> "Column":
 
 
 def add_history(rows: "DataFrame", log: "DataFrame", key: str) -> "DataFrame":
-    """``log_features.add_history``: what the log knew of the user, or the item, at each row's moment.
+    """``log_features.add_history``: what the log knew at each row's moment.
 
     Questions and what happened are put into one table, sorted by time within each user or item,
     and added up from its top. A question comes before what happened at its own moment.

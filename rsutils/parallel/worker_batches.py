@@ -1,4 +1,7 @@
-"""Mini-batches for one worker of several: together they go through all rows once an epoch."""
+"""Mini-batches for one worker of several: together they go through all rows once an epoch.
+
+:class:`WorkerBatches` cuts rows that all workers hold, :class:`PartBatches` those of one worker.
+"""
 
 from typing import Any
 
@@ -90,4 +93,59 @@ class WorkerBatches(SliceBatches):
         length, more = (end - start) // self.size, (end - start) % self.size
         first = start + self.rank * length + tf.minimum(self.rank, more)
         rows = self.order[first : first + length + tf.cast(self.rank < more, tf.int32)]
+        return tf.nest.map_structure(lambda array: tf.gather(array, rows), self.arrays)
+
+
+class PartBatches(SliceBatches):
+    """Mini-batches of the rows that this worker alone holds.
+
+    Where :class:`WorkerBatches` needs all rows on every worker, here each has read a part of its
+    own, as long as any other's but for one row. An epoch goes through it in a new order; rows do
+    not move between workers. All have the same number of steps, and the lengths of batches differ
+    by one row at most.
+
+    Args:
+        arrays: an array, or tuples and dicts of arrays, all with this worker's n rows.
+        batch_size: rows of a batch at most.
+        seed: of the order.
+        total: rows of all workers together.
+        size: workers; None asks Horovod.
+
+    Raises:
+        ValueError: the arrays differ in their number of rows, these are not a worker's equal part
+            of ``total``, or a batch would be empty.
+
+    Example:
+        >>> import numpy as np
+        >>> part = PartBatches(np.arange(5), batch_size=2, seed=0, total=11, size=2)
+        >>> [rows.numpy().tolist() for rows in part.dataset()]
+        [[2], [4, 3], [0, 1]]
+    """
+
+    def __init__(
+        self, arrays: Any, batch_size: int, seed: int, total: int, size: int | None = None
+    ) -> None:
+        size = world.size() if size is None else size
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
+        super().__init__(arrays, batch_size, seed)
+        longest = -(-total // size)
+        if self.rows not in (total // size, longest):
+            raise ValueError(
+                f"This worker has {self.rows} rows; of {total} for {size} workers each should "
+                f"have {total // size} or {longest}: read_part() reads so many."
+            )
+        self.steps = -(-longest // batch_size)
+        if self.rows < self.steps:
+            raise ValueError(
+                f"{self.rows} rows for {self.steps} steps leave an empty batch; raise batch_size."
+            )
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: Any) -> Any:
+        step = tf.cast(index, tf.int64)
+        start, stop = step * self.rows // self.steps, (step + 1) * self.rows // self.steps
+        rows = self.order[start:stop]
         return tf.nest.map_structure(lambda array: tf.gather(array, rows), self.arrays)

@@ -13,6 +13,7 @@ from rsutils.course.check import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     lesson_10,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
@@ -30,5 +31,6 @@ __all__ = [
     "lesson_06",
     "lesson_07",
     "lesson_08",
+    "lesson_09",
     "lesson_10",
 ]

@@ -79,7 +79,9 @@ def spark_session(cores: int = 2, **conf: str | int) -> "Iterator[SparkSession]"
         RuntimeError: another session is open in this process, or Java did not start.
     """
     named = {name.replace("__", "."): value for name, value in conf.items()}
-    with open_session(f"local[{cores}]", {"spark.sql.shuffle.partitions": 2 * cores, **named}) as it:
+    with open_session(
+        f"local[{cores}]", {"spark.sql.shuffle.partitions": 2 * cores, **named}
+    ) as it:
         yield it
 
 
