@@ -3,15 +3,16 @@
     python -m benchmarks.scaling [--system NAME] [--seed 0 1 2]
 
 A DNN over one table of users and items (``benchmarks.scaling_job``) learns from pairs of Gowalla,
-each worker with 32,768 rows a step. ``dense`` all-reduces gradients as whole tables, ``sparse``
+each worker with 65,536 rows a step. ``dense`` all-reduces gradients as whole tables, ``sparse``
 gathers the rows that batches named, ``sharded`` spreads the table over the workers. Systems behind
 these three change one thing.
 
-``efficiency`` is two workers' examples a second over twice those of one. Two processes share the
-machine's memory, its caches and its clock: ``of_ceiling`` is over two workers that train beside
-each other and never talk. One, the ceiling and the way itself run in turn, three times for each
-seed; the figures are medians of the ratios. ``kb_sent`` is what a worker sends in a step, read from
-the loopback's counter, so what two workers' processes say beside it is in there as well.
+Two processes share the machine's memory, its caches and its clock. ``of_ceiling`` therefore
+compares two workers with the same two processes that train beside each other and never talk: they
+do both by turns, a few steps each, and the figure is the median over turns. ``efficiency`` is two
+workers' examples a second over twice those of one worker that has the machine to itself.
+``kb_sent`` is what a worker sends in a step, read from the loopback's counter, so what two workers'
+processes say beside it is in there as well.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from rsutils import parallel
 from rsutils.measure import processor
 from rsutils.parallel.collectives import Compression
 
-BATCH, STEPS, REPEATS = 32_768, 15, 3
+BATCH, STEPS, ROUNDS = 65_536, 6, 8
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 DENSE = {"table": "dense", "sparse_as_dense": True}
 SPARSE, SHARDED = {"table": "sparse"}, {"table": "sharded"}
@@ -44,62 +45,66 @@ WAYS: dict[str, dict[str, Any]] = {
     "sharded_one_by_one": {**SHARDED, "grouped": False},
     "sharded_cycle_5ms": {**SHARDED, "env": {"HOROVOD_CYCLE_TIME": "5"}},
     "sharded_not_pinned": {**SHARDED, "pin": False},
+    "sharded_8192_rows": {**SHARDED, "batch": 8_192},
+    "sharded_32768_rows": {**SHARDED, "batch": 32_768},
+    "sharded_131072_rows": {**SHARDED, "batch": 131_072},
 }
-"""By name: where the table is, options of the optimizer, and of the launcher."""
+"""By name: where the table is, options of the optimizer, of the launcher, rows of a step."""
 
 
-def measure(way: dict[str, Any], workers: int, seed: int, together: bool) -> dict[str, float]:
-    """Examples a second of all workers, and the means of what else they tell."""
+def measure(way: dict[str, Any], workers: int, seed: int) -> dict[str, float]:
+    """Examples a second of all workers, their share of the ceiling, and what else they tell."""
     options = dict(way)
     env, pin = options.pop("env", {}), options.pop("pin", True)
+    batch = options.pop("batch", BATCH)
     found = parallel.run(
         scaling_job.train,
-        [options, BATCH, STEPS, seed, together],
+        [options, batch, STEPS, ROUNDS, seed],
         num_proc=workers,
         env={**ONE_THREAD, **env},
         pin=pin,
         output=None,
         timeout=600,
     )
-    mean = {name: sum(one[name] for one in found) / workers for name in found[0]}
-    return mean | {"examples_per_second": mean["examples_per_second"] * workers}
+    together, apart = (
+        [sum(turn) for turn in zip(*(worker[name] for worker in found), strict=True)]
+        for name in ("together", "apart")
+    )
+    return {
+        "of_ceiling": median(a / b for a, b in zip(together, apart, strict=True)),
+        "examples_per_second": median(together),
+        **{
+            name: sum(one[name] for one in found) / workers
+            for name in ("ms_in_exchange", "kb_sent")
+        },
+    }
 
 
 def run(names: Sequence[str], seeds: Sequence[int]) -> None:
     """Print a row for each way and seed."""
+    bar = tqdm(total=len(seeds) * len(names), unit=" ways")
     for seed in seeds:
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-        bar = tqdm(total=REPEATS * len(names), desc=f"seed {seed}", unit=" ways")
-        for _ in range(REPEATS):
-            bounds: dict[str, tuple[float, float]] = {}
-            for name in names:
-                table = WAYS[name]["table"]
-                if table not in bounds:
-                    one = measure(WAYS[table], 1, seed, True)["examples_per_second"]
-                    apart = measure(WAYS[table], 2, seed, False)["examples_per_second"]
-                    bounds[table] = one, apart
-                row = measure(WAYS[name], 2, seed, True)
-                one, apart = bounds[table]
-                speed = row["examples_per_second"]
-                ratios = {"efficiency": speed / (2 * one), "of_ceiling": speed / apart}
-                found[name].append(row | ratios)
-                bar.update()
-        bar.close()
+        alone: dict[tuple[str, int], float] = {}
         for name in names:
-            _print(name, seed, found[name])
-
-
-def _print(name: str, seed: int, rows: Sequence[dict[str, float]]) -> None:
-    print_row(
-        benchmark="scaling",
-        dataset=scaling_job.DATASET,
-        system=name,
-        **{figure: median(row[figure] for row in rows) for figure in rows[0]},
-        seed=seed,
-        published=None,
-        processor=processor(),
-        batch=BATCH,
-    )
+            way = WAYS[name]
+            table, batch = way["table"], way.get("batch", BATCH)
+            if (table, batch) not in alone:
+                one = measure({**WAYS[table], "batch": batch}, 1, seed)
+                alone[table, batch] = one["examples_per_second"]
+            row = measure(way, 2, seed)
+            print_row(
+                benchmark="scaling",
+                dataset=scaling_job.DATASET,
+                system=name,
+                efficiency=row["examples_per_second"] / (2 * alone[table, batch]),
+                **row,
+                seed=seed,
+                published=None,
+                processor=processor(),
+                batch=batch,
+            )
+            bar.update()
+    bar.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

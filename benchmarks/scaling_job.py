@@ -1,17 +1,15 @@
 """What each worker of ``benchmarks.scaling`` runs, in a module that every worker can import."""
 
+import time
 from typing import Any
 
 import numpy as np
 
-from benchmarks.steps import step_clock
 from rsutils.data import load, sample_negatives
 
 DATASET = "gowalla"
 DIMENSIONS = 64
 HIDDEN = (256, 128, 64)
-SKIPPED = 8
-"""Steps at the start that are not timed: TensorFlow traces in them."""
 
 
 def pairs(n: int, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], int]:
@@ -39,67 +37,99 @@ def network(n_rows: int, sharded: bool) -> Any:
     return keras.Model(ids, keras.layers.Dense(1)(z))
 
 
-def train(way: dict[str, Any], batch: int, steps: int, seed: int, together: bool) -> dict[str, Any]:
-    """Train ``steps`` timed steps and tell how fast this worker was.
+def train(way: dict[str, Any], batch: int, steps: int, rounds: int, seed: int) -> dict[str, Any]:
+    """Train by turns with the other workers and alone beside them, and tell how fast both went.
 
     Args:
         way: ``table`` (``"dense"``, ``"sparse"`` or ``"sharded"``) and options of the optimizer.
         batch: rows of a worker's step.
-        steps: that are timed.
+        steps: that are timed in a turn; one more before them is not.
+        rounds: turns that are timed; one more before them is not, TensorFlow traces in it.
         seed: of data and weights.
-        together: whether workers exchange gradients; False for workers that never talk.
 
     Returns:
-        ``examples_per_second``, ``ms_in_exchange`` of a step, and ``kb_sent``, what went over the
-        loopback in a step for each worker.
+        ``together`` and ``apart``, examples a second in each turn; ``ms_in_exchange`` of a step,
+        and ``kb_sent``, what went over the loopback in a step for each worker.
     """
+    import keras
+
+    from rsutils import parallel as hvd
+
+    hvd.init()
+    keras.utils.set_random_seed(seed)
+    rows, n_rows = pairs(batch * (steps + 1) * hvd.size(), seed)
+    models = {
+        name: model(name, dict(way), rows, n_rows, batch, seed) for name in ("together", "apart")
+    }
+    clock, speeds = round_clock(models["together"][0].optimizer), {name: [] for name in models}
+    for turn in range(rounds + 1):
+        # Whoever begins meets another state of the machine; so they take turns at it.
+        for name in list(models)[:: 1 if turn % 2 else -1]:
+            network, batches = models[name]
+            first = [hvd.callbacks.BroadcastGlobalVariablesCallback()] if turn == 0 else []
+            callbacks = [clock, *(first if name == "together" else [])]
+            hvd.barrier()
+            network.fit(batches.dataset(), verbose=0, shuffle=False, callbacks=callbacks)
+            speeds[name].append(batch * steps / clock.seconds)
+            clock.note(name == "together" and turn > 0)
+    timed = steps * rounds
+    return {
+        **{name: speed[1:] for name, speed in speeds.items()},
+        "ms_in_exchange": 1000 * clock.exchange / timed,
+        "kb_sent": clock.sent / 1000 / timed / hvd.size(),
+    }
+
+
+def model(
+    name: str, way: dict[str, Any], rows: Any, n_rows: int, batch: int, seed: int
+) -> tuple[Any, Any]:
+    """The compiled model that trains together or apart, and its batches."""
     import keras
 
     from rsutils import parallel as hvd
     from rsutils.training import DenseAdam, RowSparseAdam, SliceBatches
 
-    options = dict(way)
-    table = options.pop("table")
-    hvd.init()
-    keras.utils.set_random_seed(seed)
-    rows, n_rows = pairs(batch * (steps + SKIPPED) * (hvd.size() if together else 1), seed)
-    model = network(n_rows, table == "sharded" and together)
+    table = way.pop("table")
     optimizer = (DenseAdam if table == "dense" else RowSparseAdam)(0.001)
-    callbacks: list[keras.callbacks.Callback] = []
-    if together:
-        optimizer = hvd.DistributedOptimizer(optimizer, **options)
+    if name == "together":
+        optimizer = hvd.DistributedOptimizer(optimizer, **way)
         batches = hvd.WorkerBatches(rows, batch, seed)
-        callbacks.append(hvd.callbacks.BroadcastGlobalVariablesCallback())
     else:
-        batches = SliceBatches(rows, batch, seed)
-    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
-    clock, traffic = step_clock(SKIPPED), loopback_clock(SKIPPED, optimizer)
-    hvd.barrier()
-    model.fit(batches.dataset(), verbose=0, shuffle=False, callbacks=[*callbacks, clock, traffic])
-    return {
-        "examples_per_second": batch * clock.steps / clock.seconds,
-        "ms_in_exchange": 1000 * traffic.exchange / clock.steps,
-        "kb_sent": traffic.sent / 1000 / clock.steps / hvd.size(),
-    }
+        own = len(rows[1]) // hvd.size()
+        batches = SliceBatches((rows[0][:own], rows[1][:own]), batch, seed)
+    found = network(n_rows, table == "sharded" and name == "together")
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    found.compile(optimizer, loss, jit_compile=False)
+    return found, batches
 
 
-def loopback_clock(skipped: int, optimizer: Any) -> Any:
-    """A callback that counts what is sent over the loopback, and seconds in exchanges."""
+def round_clock(optimizer: Any) -> Any:
+    """A callback that times the steps of a turn behind the first one, and adds up their traffic.
+
+    Its ``seconds`` are those of the last turn; ``sent`` (bytes over the loopback) and ``exchange``
+    (seconds) those of the turns that were noted.
+    """
     import keras
     import psutil
 
-    def now() -> tuple[float, float]:
+    def now() -> tuple[float, float, float]:
         sent = psutil.net_io_counters(pernic=True)["lo"].bytes_sent
-        return sent, float(getattr(optimizer, "exchange_seconds", 0.0))
+        return time.perf_counter(), sent, float(optimizer.exchange_seconds)
 
-    class Counter(keras.callbacks.Callback):
+    class Clock(keras.callbacks.Callback):
         sent, exchange = 0.0, 0.0
 
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            if batch + 1 == skipped:
+            if batch == 0:
                 self.start = now()
 
         def on_train_end(self, logs: dict | None = None) -> None:
-            self.sent, self.exchange = (b - a for a, b in zip(self.start, now(), strict=True))
+            self.last = [b - a for a, b in zip(self.start, now(), strict=True)]
+            self.seconds = self.last[0]
 
-    return Counter()
+        def note(self, noted: bool) -> None:
+            if noted:
+                self.sent += self.last[1]
+                self.exchange += self.last[2]
+
+    return Clock()

@@ -89,20 +89,22 @@ class ShardedEmbedding(keras.layers.Layer):
         ]
         with tf.control_dependencies([check for check in inside if check is not None]):
             wanted, place = tf.unique(flat)
-        vectors = tf.gather(self._fetch(wanted), place)
+        answers, order = self._fetch(wanted)
+        vectors = tf.gather(answers, tf.gather(order, place))
         return tf.reshape(vectors, tf.concat([tf.shape(ids), [self.output_dim]], 0))
 
-    def _fetch(self, wanted: tf.Tensor) -> tf.Tensor:
-        """The vectors of distinct ids, asked from the workers that hold them."""
+    def _fetch(self, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The vectors of distinct ids by the workers that hold them, and where each id's is."""
         table = tf.convert_to_tensor(self.embeddings)
         owner, place = self.placement.locate(wanted)
         if self.placement.size == 1:
-            return tf.gather(table, place)
-        order = tf.argsort(owner, stable=True)
-        counts = tf.math.bincount(owner, minlength=self.placement.size, dtype=tf.int32)
+            return tf.gather(table, place), tf.range(tf.size(wanted))
+        by_owner = tf.dynamic_partition(tf.range(tf.size(wanted)), owner, self.placement.size)
+        order = tf.concat(by_owner, 0)
+        counts = tf.stack([tf.size(part) for part in by_owner])
         asked, asked_counts = alltoall(tf.gather(place, order), counts, f"{self.name}_ids")
         answers, _ = alltoall(tf.gather(table, asked), asked_counts, f"{self.name}_vectors")
-        return tf.gather(answers, tf.math.invert_permutation(order))
+        return answers, tf.math.invert_permutation(order)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         """Shape of the ids and ``output_dim``."""
