@@ -69,3 +69,15 @@ def train(
         "scores": model(ids[LEARN:]).numpy()[:, 0],
         "weights": model.get_weights(),
     }
+
+
+def dropout_seeds() -> list[list[int]]:
+    """Train a little with dropout; this worker's seeds afterwards."""
+    keras.utils.set_random_seed(0)
+    hvd.init()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    optimizer = hvd.DistributedOptimizer(keras.optimizers.SGD(0.01))
+    model.compile(optimizer, "mse", jit_compile=False)
+    rows = np.ones((64, 4), np.float32), np.ones((64, 1), np.float32)
+    elastic.fit(model, rows, 8, 1, seed=0)
+    return [np.array(v).tolist() for v in model.variables if "seed" in v.path]

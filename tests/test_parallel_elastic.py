@@ -57,6 +57,12 @@ def test_a_killed_worker_costs_at_most_a_commit_interval(
     assert interval[0] <= roc_auc_score(JUDGED, found["scores"]) <= interval[1]
 
 
+def test_each_worker_drops_units_of_its_own():
+    one, other = parallel.run_elastic(jobs.dropout_seeds, min_num_proc=2, output=None, timeout=200)
+    assert len(one) == len(other) == 1
+    assert one != other
+
+
 def test_a_worker_is_added_while_training_runs(tmp_path, interval):
     hosts = tmp_path / "hosts"
     hosts.write_text("localhost:1\n127.0.0.1:1\n")

@@ -16,6 +16,7 @@ ROOMS = [
     "training",
     "models",
     "parallel",
+    "compress",
     "serve",
     "measure",
     "course",

@@ -44,9 +44,7 @@ class BroadcastGlobalVariablesCallback(keras.callbacks.Callback):
         variables = shared_variables(model)
         check_same_variables(variables)
         broadcast_variables(variables, self.root_rank)
-        for variable in model.variables:
-            if variable.path.endswith(SEED):
-                variable.assign(variable + np.array([rank(), 0], variable.dtype))
+        drop_units_of_own(model)
 
     def _check_compiled(self) -> None:
         optimizer = self.model.optimizer
@@ -66,6 +64,13 @@ class BroadcastGlobalVariablesCallback(keras.callbacks.Callback):
                 "The model is compiled with jit_compile=True, and XLA has no operation for the "
                 "exchange of gradients here; call compile(..., jit_compile=False)."
             )
+
+
+def drop_units_of_own(model: keras.Model) -> None:
+    """Let this worker's dropout differ from the others', from seeds that are equal on all."""
+    for variable in model.variables:
+        if variable.path.endswith(SEED):
+            variable.assign(variable + np.array([rank(), 0], variable.dtype))
 
 
 def shared_variables(model: keras.Model) -> list[Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from rsutils.parallel import world
-from rsutils.parallel.callbacks import shared_variables
+from rsutils.parallel.callbacks import drop_units_of_own, shared_variables
 from rsutils.parallel.checkpoints import Checkpoints
 from rsutils.parallel.collectives import broadcast_object, broadcast_variables
 from rsutils.parallel.local import is_local
@@ -187,6 +187,7 @@ def _state(engine: Any, run: ElasticRun) -> Any:
         def sync(self) -> None:
             broadcast_variables(shared_variables(run.model))
             vars(run.progress).update(broadcast_object(vars(run.progress)))
+            drop_units_of_own(run.model)
             self.save()
 
     return RunState()
