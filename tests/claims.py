@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from rsutils import data, evaluate
+from rsutils import data, evaluate, parallel
 from rsutils.models import Popularity
 
 Rows = dict[str, dict]
@@ -199,3 +199,11 @@ CLAIMS: dict[str, list[Claim]] = {
     "09": [the_future_costs],
     "10": [a_killed_worker_costs_at_most_a_commit_interval],
 }
+
+NEEDS: dict[str, Callable[[], bool]] = {
+    "07": lambda: parallel.can_run(2),
+    "08": lambda: parallel.can_run(2),
+    "09": lambda: parallel.can_run(2) and parallel.can_run_spark(),
+    "10": lambda: parallel.can_run(2),
+}
+"""What a lesson's claims rest on beyond Python packages; without it the lesson runs, with less."""

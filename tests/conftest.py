@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rsutils import settings
+from rsutils import parallel, settings
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -29,7 +29,14 @@ def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole lessons come first: begun last, they would keep one worker busy alone."""
+    """Whole lessons come first: begun last, they would keep one worker busy alone.
+
+    Without Horovod, on a machine where it cannot be built, tests that need it are skipped.
+    """
+    if not parallel.can_run(2) and not IN_CI:
+        for item in items:
+            if item.get_closest_marker("workers"):
+                item.add_marker(pytest.mark.skip(reason="needs Horovod: make horovod"))
     items.sort(key=lambda item: item.get_closest_marker("notebook") is None)
 
 

@@ -38,6 +38,7 @@ def test_every_way_names_a_table_and_known_options():
 
 @pytest.mark.real_data
 @pytest.mark.usefixtures("real_data")
+@pytest.mark.workers
 def test_workers_of_scaling_train_on_gowalla():
     for name in ("sharded", "dense", "sparse"):
         way = scaling.WAYS[name]
@@ -67,6 +68,7 @@ def test_the_cost_model_is_judged_on_what_it_was_not_fitted_to(monkeypatch, caps
     assert max(errors) < 0.01
 
 
+@pytest.mark.workers
 def test_workers_of_allreduce_measure_each_size():
     sizes = [1024, 65536]
     for worker in parallel.run(allreduce_job.seconds_of, [sizes, 3], num_proc=2, output=None):

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from rsutils.course.runner import run_lesson
-from tests.claims import CLAIMS
+from tests.claims import CLAIMS, NEEDS
+from tests.conftest import IN_CI
 from tests.notebooks import LESSONS, NAMES
 
 
@@ -21,6 +22,8 @@ def run(lesson, tmp_path, monkeypatch, **parameters) -> list[dict]:
 def keeps_its_claims(lesson, rows: list[dict], dataset: str) -> None:
     assert rows
     assert {row["dataset"] for row in rows} == {dataset}
+    if not IN_CI and not NEEDS.get(lesson.number, lambda: True)():
+        return
     systems = {row["system"]: row for row in rows}
     for claim in CLAIMS[lesson.number]:
         claim(systems)

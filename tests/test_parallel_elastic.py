@@ -14,6 +14,8 @@ from rsutils.parallel import elastic
 from tests import elastic_jobs as jobs
 
 IDS, LABEL = jobs.rows()
+
+pytestmark = pytest.mark.workers
 JUDGED = LABEL[jobs.LEARN :, 0]
 KILLS = np.random.default_rng(0).integers([2, 0], [jobs.LAST_STEP - 30, 2], size=(10, 2)).tolist()
 

@@ -15,6 +15,8 @@ import pytest
 from rsutils import parallel
 from tests import parallel_jobs as jobs
 
+pytestmark = pytest.mark.workers
+
 BRIDGE, NET = "rs0", "10.213.77"
 HOSTS = {f"{NET}.{number + 2}": f"rsutils{number}" for number in range(2)}
 SSH = """#!/bin/sh

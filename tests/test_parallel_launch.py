@@ -14,6 +14,8 @@ from rsutils.parallel import launch
 from rsutils.parallel.job import job_of
 from tests import launch_jobs as jobs
 
+pytestmark = pytest.mark.workers
+
 
 @pytest.fixture(autouse=True)
 def no_process_left():

@@ -150,6 +150,7 @@ def is_mine(process):
 
 
 @pytest.mark.usefixtures("no_process_left")
+@pytest.mark.workers
 def test_workers_on_spark_train_as_workers_without_it(tmp_path):
     log = hard_log(5)
     table = log_features.mark_parts(log_features.log_table(log))
@@ -166,6 +167,7 @@ def test_workers_on_spark_train_as_workers_without_it(tmp_path):
 
 
 @pytest.mark.usefixtures("no_process_left")
+@pytest.mark.workers
 def test_results_and_output_carry_ranks_and_a_failure_its_traceback():
     lines = []
     found = run(jobs.who, ["hello", "!"], output=lines.append)
@@ -180,6 +182,7 @@ def test_results_and_output_carry_ranks_and_a_failure_its_traceback():
 
 
 @pytest.mark.usefixtures("no_process_left")
+@pytest.mark.workers
 def test_a_hang_on_spark_ends_with_the_timeout():
     with pytest.raises(TimeoutError, match=r"(?s)not done after 25 s.*before the wait"):
         run(jobs.wait_for_ever, output=None, timeout=25)
@@ -187,6 +190,7 @@ def test_a_hang_on_spark_ends_with_the_timeout():
 
 @pytest.mark.usefixtures("no_process_left")
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=lambda sign: sign.name)
+@pytest.mark.workers
 def test_nothing_is_left_when_the_caller_of_spark_ends(sign):
     code = (
         "from rsutils import parallel; from tests import launch_jobs\n"
@@ -204,6 +208,7 @@ def test_nothing_is_left_when_the_caller_of_spark_ends(sign):
     caller.wait(60)
 
 
+@pytest.mark.workers
 def test_horovods_services_listen_on_this_machine_alone():
     found = run(jobs.who_listens, output=None)
     assert len(found) == 2

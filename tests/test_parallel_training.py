@@ -6,6 +6,7 @@ import pytest
 from rsutils import parallel
 from tests import parallel_jobs as jobs
 
+pytestmark = pytest.mark.workers
 TOLERANCE = {"half_precision": 5e-3}
 
 
