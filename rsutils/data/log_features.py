@@ -203,8 +203,7 @@ def examples(
         0     4    0.0
         1     2    1.0
     """
-    if part not in PARTS:
-        raise ValueError(f"part is {part!r}; expected one of {', '.join(PARTS)}.")
+    check_part(part)
     observed = log[log["part"] == part].drop(columns=["part", "rating"])
     seen = log[log["part"] == part] if part == "train" else log
     drawn = draw_negatives(observed, seen, n, n_items, seed)
@@ -215,3 +214,9 @@ def examples(
     names = ["position", "draw", "user", "item", "timestamp", "label"]
     rows = rows.iloc[order].reset_index(drop=True)
     return rows[names + [name for name in rows if name not in names]]
+
+
+def check_part(part: str) -> None:
+    """Raise ValueError where ``part`` is none of ``PARTS``."""
+    if part not in PARTS:
+        raise ValueError(f"part is {part!r}; expected one of {', '.join(PARTS)}.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rsutils.parallel.job import JOB, Job
-from rsutils.parallel.local_spark import SparkMissingError, what_is_missing
+from rsutils.parallel.local_spark import require_spark
 from rsutils.parallel.world import HorovodMissingError
 
 START_SECONDS = "120"
@@ -83,7 +83,7 @@ def run(
         job = {
             "function": name,
             "pin": pin,
-            "local": is_local(spark, horovod),
+            "local": on_this_machine(spark, horovod),
             "alone": num_proc == 1 and spark is None,
             "spark": spark,
             "horovod": {"num_proc": num_proc, "start_timeout": int(START_SECONDS), **horovod},
@@ -184,15 +184,14 @@ def run_on_spark(
         WorkerError: a worker failed; the others were stopped.
         TimeoutError: they took longer than ``timeout``.
     """
-    if missing := what_is_missing():
-        raise SparkMissingError(missing)
+    require_spark()
     if find_spec("horovod") is None:
         raise HorovodMissingError("Workers on Spark were asked for")
     where = {"master": master or f"local[{num_proc}]", "conf": dict(conf or {})}
     return run(func, args, kwargs, num_proc, spark=where, **options)
 
 
-def is_local(spark: Mapping[str, Any] | None, horovod: Mapping[str, Any]) -> bool:
+def on_this_machine(spark: Mapping[str, Any] | None, horovod: Mapping[str, Any]) -> bool:
     """Whether all workers will be on this machine."""
     if spark is not None:
         return spark["master"].startswith("local")

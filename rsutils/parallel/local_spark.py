@@ -57,6 +57,16 @@ def what_is_missing() -> str | None:
     return None
 
 
+def require_spark() -> None:
+    """Do nothing where Spark can run.
+
+    Raises:
+        SparkMissingError: it cannot.
+    """
+    if missing := what_is_missing():
+        raise SparkMissingError(missing)
+
+
 def can_run_spark() -> bool:
     """Whether pyspark and a Java that it runs on are installed."""
     return what_is_missing() is None
@@ -88,8 +98,7 @@ def spark_session(cores: int = 2, **conf: str | int) -> "Iterator[SparkSession]"
 @contextmanager
 def open_session(master: str, conf: Mapping[str, str | int]) -> "Iterator[SparkSession]":
     """:func:`spark_session` on any ``master``, settings by their own names."""
-    if missing := what_is_missing():
-        raise SparkMissingError(missing)
+    require_spark()
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 

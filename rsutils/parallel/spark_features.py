@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rsutils.data.log_features import DAY, DRAWING, ORDER, PARTS
+from rsutils.data.log_features import DAY, DRAWING, ORDER, check_part
 from rsutils.data.splits import FEWEST
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ def examples(
     """
     from pyspark.sql import functions as F
 
-    if part not in PARTS:
-        raise ValueError(f"part is {part!r}; expected one of {', '.join(PARTS)}.")
+    check_part(part)
     observed = log.where(F.col("part") == part).drop("part", "rating")
     seen = log.where(F.col("part") == part) if part == "train" else log
     drawn = draw_negatives(observed, seen, n, n_items, seed)
