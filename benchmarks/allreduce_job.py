@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 SHORT, WARM_UP = 1 << 20, 3
+# Horovod looks for work once a cycle of 1 ms. Called again at once, a short exchange would be timed
+# in whole cycles; after a pause of random length it waits for half of one.
+LONGEST_PAUSE = 0.004
 
 
 def seconds_of(sizes: Sequence[int], repeats: int) -> dict[int, float]:
@@ -16,6 +19,7 @@ def seconds_of(sizes: Sequence[int], repeats: int) -> dict[int, float]:
 
     hvd.init()
     found = {}
+    pauses = np.random.default_rng(0)  # the same ones on each worker
     for n_bytes in sizes:
         tensor = tf.ones((n_bytes // 4,))
         reduce = tf.function(
@@ -25,6 +29,7 @@ def seconds_of(sizes: Sequence[int], repeats: int) -> dict[int, float]:
         # A short exchange is over in a time slice of the scheduler: it takes more turns to tell.
         turns = repeats if n_bytes > SHORT else 8 * repeats
         for turn in range(turns + WARM_UP):
+            time.sleep(pauses.uniform(0, LONGEST_PAUSE))
             start = time.perf_counter()
             reduce()
             if turn >= WARM_UP:

@@ -81,7 +81,8 @@ def test_the_committed_cost_model_predicts_what_it_was_not_fitted_to():
     assert set(rows.system) == {f"{n}_workers" for n in range(2, 9)}
     assert rows.n_bytes.min() == 1 << 10
     assert rows.n_bytes.max() == 1 << 26
-    assert (rows.held_out_error.dropna() <= 0.25).mean() >= 0.9
+    assert rows.held_out_error.max() <= 0.25
+    assert rows.held_out_error.median() <= 0.1
 
 
 def test_the_committed_table_of_scaling_shows_every_way():

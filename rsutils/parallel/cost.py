@@ -5,6 +5,7 @@ Rabenseifner and Gropp 2005, "Optimization of collective communication operation
 sections 3 and 4).
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,19 +94,29 @@ class SharedNetwork:
             other at every message and every byte.
         serial: what a byte costs more while there are cores enough: a worker sends, receives and
             adds up one after the other, and only with more workers than cores is no core idle.
+        cached: bytes of a message that fit into the processor's caches.
+        seconds_per_byte_beyond: what each byte beyond these costs more.
     """
 
     network: Network
     cores: int | None = None
     serial: float = 1.0
+    cached: float = math.inf
+    seconds_per_byte_beyond: float = 0.0
 
     def ring_allreduce(self, n_bytes: float, workers: int) -> float:
         """Seconds; see :func:`ring_allreduce`."""
         sharing = max(1.0, workers / self.cores) if self.cores else 1.0
         calls = ring_allreduce(0.0, workers, self.network)
-        return sharing * calls + max(self.serial, sharing) * (
-            ring_allreduce(n_bytes, workers, self.network) - calls
-        )
+        moved = ring_allreduce(n_bytes, workers, self.network) - calls
+        beyond = Network(0.0, self.seconds_per_byte_beyond)
+        moved += ring_allreduce(max(0.0, n_bytes - self.cached), workers, beyond)
+        return sharing * calls + max(self.serial, sharing) * moved
+
+
+SERIAL = np.arange(1.0, 3.01, 0.1)
+CACHED = (math.inf, *(2.0**power for power in range(18, 26)))
+"""What :func:`fit_network` tries where cores are shared."""
 
 
 def fit_network(
@@ -142,16 +153,18 @@ def fit_network(
     sharing = np.maximum(1.0, count / cores) if cores else np.ones_like(count)
     messages = 2 * (count - 1)
     found = []
-    for serial in np.arange(1.0, 3.01, 0.05) if cores else (1.0,):
-        bytes_sent = messages / count * size * np.maximum(serial, sharing)
-        columns = np.stack([sharing, messages * sharing, bytes_sent], 1)
+    for serial, cached in itertools.product(SERIAL, CACHED) if cores else ((1.0, math.inf),):
+        turns = messages / count * np.maximum(serial, sharing)
+        beyond = np.maximum(0, size - cached)
+        columns = np.stack([sharing, messages * sharing, turns * size, turns * beyond], 1)
         # Relative errors: otherwise the longest message decides. Scaled, for the solver's sake.
         columns /= measured[:, None]
         scale = np.linalg.norm(columns, axis=0)
+        scale[scale == 0] = 1
         numbers, error = nnls(columns / scale, np.ones_like(measured))
-        overhead, latency, per_byte = numbers / scale
-        network = Network(float(latency), float(per_byte), float(overhead))
-        found.append((error, SharedNetwork(network, cores, float(serial))))
+        overhead, latency, per_byte, more = (float(number) for number in numbers / scale)
+        network = Network(latency, per_byte, overhead)
+        found.append((error, SharedNetwork(network, cores, float(serial), cached, more)))
     return min(found, key=lambda pair: pair[0])[1]
 
 
