@@ -368,6 +368,53 @@ def newest_by(key=int, check=True):
     return newest
 
 
+# Lesson 11
+
+
+def share_of_the_largest(weights, sparsity):
+    return np.abs(weights) > sparsity * np.abs(weights).max()
+
+
+def largest_without_the_sign(weights, sparsity):
+    return weights >= np.sort(weights.ravel())[round(sparsity * weights.size)]
+
+
+def keeps_what_should_go(weights, sparsity):
+    return np.abs(weights) >= np.sort(np.abs(weights).ravel())[round((1 - sparsity) * weights.size)]
+
+
+def smallest_stay(weights, sparsity):
+    return np.abs(weights) < np.sort(np.abs(weights).ravel())[round(sparsity * weights.size)]
+
+
+def each_row_by_itself(weights, sparsity):
+    rank = np.argsort(np.argsort(np.abs(weights), axis=1), axis=1)
+    return rank >= round(sparsity * weights.shape[1])
+
+
+def schedule_of(rest, before=0.0):
+    def sparsity_at(step, begin, end, final):
+        if step < begin:
+            return before
+        return final * rest(min(1.0, (step - begin) / (end - begin)))
+
+    return sparsity_at
+
+
+def best_half(kernel):
+    return np.abs(kernel) > np.median(np.abs(kernel))
+
+
+def two_of_four_outputs(kernel):
+    rank = np.argsort(np.argsort(-kernel.reshape(2, 4, 2), axis=1), axis=1)
+    return (rank < 2).reshape(kernel.shape)
+
+
+def two_smallest_of_four(kernel):
+    rank = np.argsort(np.argsort(np.abs(kernel).reshape(2, 4, 2), axis=1), axis=1)
+    return (rank < 2).reshape(kernel.shape)
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -582,5 +629,26 @@ WRONG_ANSWERS = {
         lambda p, kept: p / (p + (1 - p) * kept),
         lambda p, kept: p / (p + 1 / kept),
         lambda p, kept: p / kept,
+    ],
+    "lesson_11.magnitude_mask": [
+        share_of_the_largest,
+        largest_without_the_sign,
+        keeps_what_should_go,
+        smallest_stay,
+        each_row_by_itself,
+        lambda weights, sparsity: np.where(each_row_by_itself(weights, sparsity), weights, 0),
+    ],
+    "lesson_11.sparsity_at": [
+        schedule_of(lambda t: (1 - t) ** 3),
+        schedule_of(lambda t: t),
+        schedule_of(lambda t: t**3),
+        schedule_of(lambda t: 1 - (1 - t) ** 3, before=0.8),
+        lambda step, begin, end, final: final * (1 - (1 - (step - begin) / (end - begin)) ** 3),
+    ],
+    "lesson_11.two_of_four": [
+        best_half,
+        two_of_four_outputs,
+        two_smallest_of_four,
+        lambda kernel: kernel[:2],
     ],
 }

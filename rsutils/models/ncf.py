@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any, Self
 
 import keras
@@ -14,6 +12,7 @@ import tensorflow as tf
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.ncf_network import NCFConfig, build
 from rsutils.models.pairs import scores_of_pairs
 from rsutils.models.popularity import item_counts
 from rsutils.models.saving import KerasSaving
@@ -21,75 +20,6 @@ from rsutils.training import PairPrediction, SliceBatches, fit, penalised
 
 STEPS = 8
 """Batches that TensorFlow runs through before Python is asked again."""
-
-
-@dataclass(frozen=True)
-class NCFConfig:
-    """What :func:`build` needs to know.
-
-    Attributes:
-        n_users: rows of the user tables.
-        n_items: rows of the item tables.
-        gmf_dimensions: length of the factors that are multiplied; 0 leaves this branch out.
-        mlp_dimensions: length of the factors that enter the hidden layers.
-        hidden: units of each hidden layer; none leaves this branch out.
-        dropout: share of units hidden before each hidden layer in training.
-        seed: of the first weights and of dropout.
-    """
-
-    n_users: int
-    n_items: int
-    gmf_dimensions: int = 64
-    mlp_dimensions: int = 32
-    hidden: Sequence[int] = (64, 32, 16)
-    dropout: float = 0.0
-    seed: int = 0
-
-
-def build(K: ModuleType, config: NCFConfig) -> Any:
-    """The logit of "this user takes this item" (He et al. 2017, section 3.4, figure 3).
-
-    GMF multiplies two factors, the MLP joins two others and sends them through hidden layers
-    z = relu(Wx + b), and one output layer reads both.
-
-    Args:
-        K: ``keras``, or ``tf_keras`` for the twin that tfmot works on.
-        config: sizes, dropout and the seed.
-
-    Returns:
-        A functional model from ``{"user": (batch,), "item": (batch,)}`` int32 to (batch, 1) float32
-        logits; their sigmoid is the probability.
-    """
-    inputs = {name: K.Input((), dtype="int32", name=name) for name in ("user", "item")}
-    rows = {"user": config.n_users, "item": config.n_items}
-
-    def factor(name: str, branch: str, dimensions: int, offset: int) -> Any:
-        return K.layers.Embedding(
-            rows[name],
-            dimensions,
-            embeddings_initializer=K.initializers.RandomNormal(
-                stddev=0.1 / np.sqrt(dimensions), seed=config.seed + offset
-            ),
-            name=f"{branch}_{name}",
-        )(inputs[name])
-
-    branches = []
-    if config.gmf_dimensions:
-        pair = [factor(n, "gmf", config.gmf_dimensions, i) for i, n in enumerate(inputs)]
-        branches.append(K.layers.Multiply(name="gmf")(pair))
-    if config.hidden:
-        pair = [factor(n, "mlp", config.mlp_dimensions, 2 + i) for i, n in enumerate(inputs)]
-        z = K.layers.Concatenate(name="mlp")(pair)
-        for number, units in enumerate(config.hidden, 1):
-            z = K.layers.Dropout(config.dropout, seed=config.seed, name=f"dropout_{number}")(z)
-            start = K.initializers.HeNormal(seed=config.seed + 3 + number)
-            z = K.layers.Dense(
-                units, activation="relu", kernel_initializer=start, name=f"hidden_{number}"
-            )(z)
-        branches.append(z)
-    joined = K.layers.Concatenate(name="joined")(branches) if len(branches) > 1 else branches[0]
-    logit = K.layers.Dense(1, kernel_initializer="ones", name="logit")(joined)
-    return K.Model(inputs, logit, name="ncf")
 
 
 class NCF(KerasSaving, Recommender):
@@ -190,19 +120,59 @@ class NCF(KerasSaving, Recommender):
         ``callbacks`` go to Keras; while they run, the model already gives scores.
         """
         self._start_fit(interactions)
-        pairs = {"user": interactions.user, "item": interactions.item}
-        batches = SliceBatches(pairs, self.batch_size, self.seed)
-        self.model_ = model = build(keras, self.config())
+        self.model_ = build(keras, self.config())
         self._prepare_scoring()
         self.cold_ = np.bincount(interactions.user, minlength=self.n_users_) == 0
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
-        with self._penalty(model, interactions):
+        return self._train(interactions, self.learning_rate, self.epochs, callbacks)
+
+    def refine(
+        self,
+        interactions: Interactions,
+        learning_rate: float,
+        epochs: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Self:
+        """Go on training ``model_`` from the weights that it has, such as while it is pruned.
+
+        Args:
+            interactions: those of ``fit``.
+            learning_rate: at the start; it falls to 0 as a cosine.
+            epochs: passes over the interactions.
+            callbacks: of Keras.
+
+        Raises:
+            RuntimeError: the model has not been fitted.
+            ValueError: an argument is out of its range, or there are other users or items.
+            FloatingPointError: training diverged.
+        """
+        check_positive(learning_rate=learning_rate)
+        check_counts(epochs=epochs)
+        self._known_users([])
+        found = interactions.n_users, interactions.n_items
+        if found != (self.n_users_, self.n_items_):
+            raise ValueError(
+                f"There are {found[0]} users and {found[1]} items; expected {self.n_users_} and "
+                f"{self.n_items_}, as in fit."
+            )
+        return self._train(interactions, learning_rate, epochs, callbacks)
+
+    def _train(
+        self,
+        interactions: Interactions,
+        learning_rate: float,
+        epochs: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> Self:
+        pairs = {"user": interactions.user, "item": interactions.item}
+        batches = SliceBatches(pairs, self.batch_size, self.seed)
+        with self._penalty(self.model_, interactions):
             fit(
-                PairPrediction(model, interactions, self.negatives, self.seed),
+                PairPrediction(self.model_, interactions, self.negatives, self.seed),
                 batches,
                 None,
-                self.learning_rate,
-                self.epochs,
+                learning_rate,
+                epochs,
                 "NCF" if self.progress else None,
                 callbacks,
                 jit_compile=False,

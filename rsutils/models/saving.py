@@ -6,6 +6,7 @@ a file brings along: no pickles, and Keras in its safe mode. The checksums tell 
 by accident; whoever means harm can write new ones.
 """
 
+import copy
 import hashlib
 import inspect
 import json
@@ -101,6 +102,28 @@ class KerasSaving:
         model.model_ = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
         model._prepare_scoring()
         return model
+
+    def with_model(self, model: Any, **changed: object) -> Self:
+        """A copy that scores by another Keras model, such as a smaller one made from ``model_``.
+
+        Args:
+            model: takes and gives what ``model_`` does.
+            **changed: settings that differ in it, such as ``hidden``; ``load`` needs them.
+
+        Raises:
+            RuntimeError: nothing has been learnt yet.
+            ValueError: there is no such setting.
+        """
+        if not hasattr(self, "model_"):
+            name = type(self).__name__
+            raise RuntimeError(f"This {name} has learnt nothing yet; call fit first.")
+        for name in changed:
+            if name not in inspect.signature(type(self)).parameters:
+                raise ValueError(f"{type(self).__name__} has no setting {name!r}.")
+        other = copy.copy(self)
+        vars(other).update(changed, model_=model)
+        other._prepare_scoring()
+        return other
 
     def _settings(self) -> dict[str, Any]:
         """Arguments that make this model again, as far as its settings go."""

@@ -15,6 +15,7 @@ from rsutils.course.check import (
     lesson_08,
     lesson_09,
     lesson_10,
+    lesson_11,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -33,4 +34,5 @@ __all__ = [
     "lesson_08",
     "lesson_09",
     "lesson_10",
+    "lesson_11",
 ]

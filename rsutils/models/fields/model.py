@@ -1,9 +1,8 @@
 """A network over fields with its training: penalties, early stopping, refusal of bad rows."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import keras
 import numpy as np
@@ -19,16 +18,12 @@ from rsutils.models.fields.networks import (
     import_layers_of,
 )
 from rsutils.models.fields.rows import check_rows, known_features
-from rsutils.models.fields.validate import Validate
+from rsutils.models.fields.train import train
+from rsutils.models.fields.validate import MONITORS
 from rsutils.models.saving import KerasSaving
-from rsutils.training import SliceBatches, fit, penalised
 
 ROWS = 1 << 13
 """Rows that are scored at a time."""
-JIT = False
-"""Compiled by XLA for a CPU, steps with dropout and large tables take several times as long."""
-MONITORS = {"auc": "max", "log_loss": "min"}
-"""What may stop training, and in which direction it is better."""
 
 
 class FieldModel(KerasSaving):
@@ -179,34 +174,52 @@ class FieldModel(KerasSaving):
         self.n_fields_ = rows.features.shape[1]
         self.n_features_ = int(rows.features.max()) + 1 if n_features is None else n_features
         self._known(rows.features)
-        own: list[keras.callbacks.Callback] = []
         if validation is not None:
-            check_rows(validation)
-            self._known(validation.features)
-            own = [
-                Validate(self.probability, validation),
-                keras.callbacks.EarlyStopping(
-                    self.monitor,
-                    mode=MONITORS[self.monitor],
-                    patience=self.patience,
-                    restore_best_weights=True,
-                ),
-            ]
-        self.model_ = model = build(keras, self.config())
+            self._check(validation)
+        self.model_ = build(keras, self.config())
         self._prepare_scoring()
-        with self._penalty(model):
-            history = fit(
-                model,
-                SliceBatches((rows.features, rows.label[:, None]), self.batch_size, self.seed),
-                keras.losses.BinaryCrossentropy(from_logits=True),
-                self.learning_rate,
-                self.epochs,
-                self.kind if self.progress else None,
-                [*own, *callbacks],
-                jit_compile=JIT,
-            )
-        self.history_ = history.history
+        self.history_ = train(self, rows, validation, self.learning_rate, self.epochs, callbacks)
         return self
+
+    def refine(
+        self,
+        rows: FieldRows,
+        learning_rate: float,
+        epochs: int,
+        validation: FieldRows | None = None,
+        start_from_epoch: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Self:
+        """Go on training ``model_`` from the weights that it has, such as while it is pruned.
+
+        Args:
+            rows: those of ``fit``.
+            learning_rate: at the start; it falls to 0 as a cosine.
+            epochs: passes over the rows, at most.
+            validation: what stops training; None runs all epochs.
+            start_from_epoch: epochs before this one do not count as the best one. A model that
+                is still being pruned is better than it will be.
+            callbacks: of Keras.
+
+        Raises:
+            RuntimeError: the model has not been fitted.
+            ValueError: an argument is out of its range, or rows are not like those of ``fit``.
+            FloatingPointError: training diverged.
+        """
+        check_positive(learning_rate=learning_rate)
+        check_counts(epochs=epochs)
+        self._check_fitted()
+        for each in (rows, validation):
+            if each is not None:
+                self._check(each)
+        self.history_ = train(
+            self, rows, validation, learning_rate, epochs, callbacks, start_from_epoch
+        )
+        return self
+
+    def _check(self, rows: FieldRows) -> None:
+        check_rows(rows)
+        self._known(rows.features)
 
     def probability(self, features: np.ndarray) -> np.ndarray:
         """The probability of label 1 for each row of (n, n_fields) ids: (n,) float32.
@@ -228,17 +241,6 @@ class FieldModel(KerasSaving):
 
     def _prepare_scoring(self) -> None:
         self._logits = tf.function(partial(self.model_, training=False), reduce_retracing=True)
-
-    def _penalty(self, model: Any) -> AbstractContextManager[None]:
-        """Half the strength times the square of every number in a table."""
-        strength = {"factors": self.l2, "weights": self.l2_weights}
-        return penalised(
-            *(
-                (layer.embeddings, np.float32(strength[layer.name] / 2))
-                for layer in model.layers
-                if layer.name in strength
-            )
-        )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_features_"):

@@ -12,7 +12,6 @@ import tensorflow as tf
 from rsutils.data.interactions import Interactions
 from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.fields.model import JIT
 from rsutils.models.fields.networks import (
     KINDS,
     WITHOUT_HIDDEN,
@@ -21,6 +20,7 @@ from rsutils.models.fields.networks import (
     import_layers_of,
 )
 from rsutils.models.fields.side import SideTable, values_of
+from rsutils.models.fields.train import JIT
 from rsutils.models.pairs import scores_of_pairs
 from rsutils.models.saving import KerasSaving
 from rsutils.training import EpochBatches, PairBatches, fit, penalised
