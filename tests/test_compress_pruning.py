@@ -318,12 +318,26 @@ def test_dropping_a_layer_whose_relu_lets_all_pass_changes_nothing(number):
     layer = model.model_.get_layer(f"hidden_{number}")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, bias + 100])
-    config, network = drop_layer(build_fields, model.config(), model.model_, number)
+    ids = rows(seed=2).features
+    config, network = drop_layer(build_fields, model.config(), model.model_, number, ids)
     assert len(config.hidden) == 2
     small = model.with_model(network, hidden=config.hidden)
-    ids = rows(seed=2).features
     logits = [each.model_(ids).numpy() for each in (small, model)]
     np.testing.assert_allclose(*logits, rtol=1e-3, atol=1e-3)
+
+
+def test_a_relu_becomes_the_line_that_is_nearest_to_it():
+    model = trained_fields()
+    ids = rows(seed=2).features
+    _config, network = drop_layer(build_fields, model.config(), model.model_, 3, ids)
+    gap = np.square(network(ids).numpy() - model.model_(ids).numpy()).mean()
+    deep = network.get_layer("deep")
+    kernel, bias = deep.get_weights()
+    for factor in (0.9, 1.1):
+        deep.set_weights([kernel * factor, bias])
+        other = np.square(network(ids).numpy() - model.model_(ids).numpy()).mean()
+        deep.set_weights([kernel, bias])
+        assert gap < other
 
 
 def test_ncf_loses_a_layer_and_is_saved(tmp_path):
@@ -332,7 +346,8 @@ def test_ncf_loses_a_layer_and_is_saved(tmp_path):
         rng.integers(20, size=300), rng.integers(30, size=300), n_users=20, n_items=30
     )
     model = NCF(8, 8, (8, 4), epochs=1, batch_size=64, progress=False).fit(log)
-    config, network = drop_layer(ncf.build, model.config(), model.model_, 2)
+    pairs = {"user": log.user[:50], "item": log.item[:50]}
+    config, network = drop_layer(ncf.build, model.config(), model.model_, 2, pairs)
     small = model.with_model(network, hidden=config.hidden)
     again = NCF.load(small.save(tmp_path / "small"))
     np.testing.assert_array_equal(again.scores([0, 3]), small.scores([0, 3]))
@@ -346,7 +361,10 @@ def test_ncf_loses_a_layer_and_is_saved(tmp_path):
         (partial(trim_units, hidden=(9, 6, 4)), r"hidden is \(9, 6, 4\); expected 3 layers"),
         (partial(trim_units, hidden=(8, 6)), r"hidden is \(8, 6\)"),
         (partial(trim_units, hidden=(0, 6, 4)), r"hidden is \(0, 6, 4\)"),
-        (partial(drop_layer, number=4), "number is 4 and the model has 3 hidden layers"),
+        (
+            partial(drop_layer, number=4, examples=rows().features),
+            "number is 4 and the model has 3 hidden layers",
+        ),
     ],
 )
 def test_what_cannot_be_trimmed_is_refused(call, message):

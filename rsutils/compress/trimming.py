@@ -83,18 +83,22 @@ def trim_units(build: Build, config: Any, model: Any, hidden: Sequence[int]) -> 
     return _rebuilt(build, config, hidden, weights)
 
 
-def drop_layer(build: Build, config: Any, model: Any, number: int) -> tuple[Any, Any]:
+def drop_layer(
+    build: Build, config: Any, model: Any, number: int, examples: Any
+) -> tuple[Any, Any]:
     """A model without one of its hidden layers.
 
-    What reads the layer reads the one before it instead, through the product of both kernels: the
-    same function where the layer's ReLU lets everything pass, and a beginning for fine-tuning where
-    it does not.
+    Each ReLU of the layer is replaced by the straight line that is nearest to it on the examples,
+    by least squares. What is left of the layer is linear, and becomes part of the kernel that reads
+    it. Where a ReLU lets everything pass, or nothing, this changes nothing; elsewhere it is a
+    beginning for fine-tuning.
 
     Args:
         build: takes ``keras`` and ``config``, and returns a functional model.
         config: what ``model`` was built with; a dataclass with ``hidden``.
         model: of Keras 3, trained, with two hidden layers or more.
         number: of the layer that goes; the first is 1.
+        examples: inputs of the model, two or more.
 
     Returns:
         The smaller model's config, and the smaller model.
@@ -109,12 +113,8 @@ def drop_layer(build: Build, config: Any, model: Any, number: int) -> tuple[Any,
             "two layers or more, the first being 1."
         )
     weights, gone = _weights(model), names[number - 1]
-    kernel, bias = weights.pop(gone)
-    if f"norm_{number}" in weights:
-        gamma, beta, mean, variance = weights.pop(f"norm_{number}")
-        scale = gamma / np.sqrt(variance + _epsilon(model, number))
-        kernel, bias = kernel * scale, (bias - mean) * scale + beta
     reader = _reader(model, names, number)
+    kernel, bias = _nearest_line(model, number, examples)
     rows = weights[reader][0]
     others, own = rows[: -len(bias)], rows[-len(bias) :]
     weights[reader][0] = np.concatenate([others, kernel @ own])
@@ -125,6 +125,25 @@ def drop_layer(build: Build, config: Any, model: Any, number: int) -> tuple[Any,
                 weights[f"{kind}_{later - 1}"] = weights.pop(f"{kind}_{later}")
     units = [model.get_layer(name).units for name in names if name != gone]
     return _rebuilt(build, config, units, weights)
+
+
+def _nearest_line(model: Any, number: int, examples: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of the linear layer that is nearest to a hidden layer on the examples."""
+    layer = model.get_layer(f"hidden_{number}")
+    kernel, bias = layer.get_weights()
+    weights = _weights(model)
+    if f"norm_{number}" in weights:
+        gamma, beta, mean, variance = weights[f"norm_{number}"]
+        scale = gamma / np.sqrt(variance + _epsilon(model, number))
+        kernel, bias = kernel * scale, (bias - mean) * scale + beta
+    reads = keras.Model(model.input, layer.input)
+    z = reads(examples, training=False).numpy().astype(float) @ kernel + bias
+    passed = np.maximum(z, 0)
+    spread = z.var(0)
+    slope = ((z - z.mean(0)) * passed).mean(0) / np.where(spread > 0, spread, 1)
+    # A unit without spread says the same for all examples: a constant.
+    slope = np.where(spread > 0, slope, 0)
+    return kernel * slope, bias * slope + passed.mean(0) - slope * z.mean(0)
 
 
 def _rebuilt(
