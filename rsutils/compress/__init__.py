@@ -1,6 +1,7 @@
 """Smaller models: pruning, trimming, quantized tables, and the twin for tfmot."""
 
 from rsutils.compress.affine import Affine, error_bound, fit_affine
+from rsutils.compress.folding import fold_batch_norm
 from rsutils.compress.masks import magnitude_mask, n_of_m_mask, row_mask, sparsity_of
 from rsutils.compress.pruning import KeepZeros, Pruner, prunable, prune, sparsities
 from rsutils.compress.quantized_table import QuantizedTable
@@ -20,6 +21,7 @@ __all__ = [
     "drop_layer",
     "error_bound",
     "fit_affine",
+    "fold_batch_norm",
     "importance",
     "magnitude_mask",
     "make_twin",

@@ -1,4 +1,4 @@
-"""Embedding tables in 8 or 4 bits a number, with a scale for each row."""
+"""Embedding tables in 8 or 4 bits a number, with a scale of one byte for each row."""
 
 import zipfile
 import zlib
@@ -8,10 +8,14 @@ from typing import Self
 
 import numpy as np
 
-from rsutils.compress.affine import Affine, fit_affine
+from rsutils.compress.affine import Affine
 
-SCALE_TYPE = np.float16
-"""Two bytes a row; the codes are made with what they hold, so that rounding them costs nothing."""
+STEPS_AN_OCTAVE = 16
+"""Scales from one to half of it: each is 4.2% below the one before."""
+SMALLEST_TOP = np.float32(2.0**-100)
+"""The smallest scale is 2^-16 of ``top`` and has to stay a normal float32."""
+CLIPPED_STEPS = {8: (0,), 4: (0, 2, 4, 6, 8)}
+"""By bits: how many steps below the full range a row's scale may lie; 8 steps clip 29% of it."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +28,33 @@ class QuantizedTable:
     quantization on embedding tables" (arXiv:1911.02079, section 3), compare ways to choose it; here
     each row's is the best of a few clipped ranges, by squared error.
 
+    A row of 16 dimensions has 8 bytes of 4-bit codes, and a float32 beside them would be half of
+    that again. A scale is one byte: how many sixteenths of an octave it lies below the largest one.
+    256 steps reach down to 1/63,000 of it; smaller rows share the smallest scale.
+
     Attributes:
-        codes: (n_rows, dimensions) int8; with 4 bits (n_rows, dimensions / 2) uint8, two a byte.
-        scale: (n_rows, 1) float16.
+        codes: (n_rows, dimensions) int8; with 4 bits (n_rows, dimensions / 2, rounded up) uint8,
+            two a byte: code + 8 of the first half of the dimensions in the lower four bits, of the
+            second half in the upper ones.
+        scale_codes: (n_rows, 1) uint8; the scale is ``top * 2 ** (-code / 16)``.
+        top: the largest scale, float32, above 0.
         bits: 8 or 4.
+        dimensions: numbers in a row.
 
     Example:
-        >>> table = np.linspace(-1, 1, 40, dtype=np.float32).reshape(4, 10)
+        >>> table = np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 16)
         >>> small = QuantizedTable.of(table, bits=4)
         >>> table.nbytes, small.nbytes
-        (160, 28)
+        (256, 40)
         >>> bool(np.abs(small.rows([3, 0]) - table[[3, 0]]).max() < 0.08)
         True
     """
 
     codes: np.ndarray
-    scale: np.ndarray
+    scale_codes: np.ndarray
+    top: np.float32
     bits: int
+    dimensions: int
 
     @classmethod
     def of(cls, table: np.ndarray, bits: int = 8) -> Self:
@@ -48,45 +62,49 @@ class QuantizedTable:
 
         Args:
             table: (n_rows, dimensions).
-            bits: 8 or 4; 4 needs an even number of dimensions.
+            bits: 8 or 4; with 4 an odd number of dimensions takes the room of one more.
 
         Raises:
-            ValueError: another shape or number of bits, a number that is not finite, or one too
-                large for its scale.
+            ValueError: another shape or number of bits, or a number that is not finite.
         """
         table = np.asarray(table, np.float32)
-        if table.ndim != 2:
+        if table.ndim != 2 or not table.size:
             raise ValueError(f"The table has the shape {table.shape}; expected rows of numbers.")
-        if bits not in (4, 8):
+        if bits not in CLIPPED_STEPS:
             raise ValueError(f"bits is {bits}; expected 8 or 4.")
-        if bits == 4 and table.shape[1] % 2:
-            raise ValueError(
-                f"{table.shape[1]} dimensions cannot be packed two a byte; use an even number, or "
-                "8 bits."
-            )
-        scale, best = None, None
-        for clip in (1.0, 0.9, 0.8, 0.7) if bits == 4 else (1.0,):
-            affine = _fit(table, bits, clip)
-            error = np.square(affine.dequantize(affine.quantize(table)) - table).sum(
-                1, keepdims=True
-            )
-            if scale is None:
-                scale, best = affine.scale, error
-            else:
-                scale = np.where(error < best, affine.scale, scale)
-                best = np.minimum(error, best)
-        codes = Affine(scale, np.int32(0), bits).quantize(table)
-        return cls(_pack(codes) if bits == 4 else codes, scale.astype(SCALE_TYPE), bits)
+        peak = np.abs(table).max(1, keepdims=True)
+        if not np.isfinite(peak).all():
+            raise ValueError("There are numbers that are not finite; only finite ones have a code.")
+        wanted = peak / np.float32((1 << (bits - 1)) - 1)
+        top = np.maximum(wanted.max(), SMALLEST_TOP)
+        scales = scales_below(top)
+        full = _step_above(scales, wanted)
+        chosen, best = full, np.full(full.shape, np.inf)
+        for steps in CLIPPED_STEPS[bits]:
+            step = np.minimum(full + steps, len(scales) - 1)
+            affine = Affine(scales[step], np.int32(0), bits)
+            off = affine.dequantize(affine.quantize(table)) - table
+            error = np.square(off, dtype=np.float64).sum(1, keepdims=True)
+            chosen = np.where(error < best, step, chosen)
+            best = np.minimum(error, best)
+        codes = Affine(scales[chosen], np.int32(0), bits).quantize(table)
+        packed = _pack(codes) if bits == 4 else codes
+        return cls(packed, chosen.astype(np.uint8), top, bits, table.shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions of the table that this stands for."""
-        return len(self.codes), self.codes.shape[1] * 8 // self.bits
+        return len(self.codes), self.dimensions
 
     @property
     def nbytes(self) -> int:
         """Codes and scales, in bytes."""
-        return self.codes.nbytes + self.scale.nbytes
+        return self.codes.nbytes + self.scale_codes.nbytes + self.top.nbytes
+
+    @property
+    def scale(self) -> np.ndarray:
+        """The scale of each row: (n_rows, 1) float32."""
+        return scales_below(self.top)[self.scale_codes]
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """The real numbers of some rows: shape of ``ids`` + (dimensions,), float32.
@@ -99,15 +117,15 @@ class QuantizedTable:
             wrong = ids[(ids < 0) | (ids >= len(self.codes))].flat[0]
             raise IndexError(f"row {wrong} is unknown; expected 0 to {len(self.codes) - 1}.")
         codes = self.codes[ids]
-        codes = _unpack(codes) if self.bits == 4 else codes
-        return codes.astype(np.float32) * self.scale[ids].astype(np.float32)
+        codes = _unpack(codes, self.dimensions) if self.bits == 4 else codes
+        return codes.astype(np.float32) * scales_below(self.top)[self.scale_codes[ids]]
 
     def save(self, path: Path | str) -> None:
         """Write codes and scales into one .npz file, compressed."""
         target = Path(path)
         unfinished = target.with_name(f"{target.name}.unfinished")
         with unfinished.open("wb") as file:
-            np.savez_compressed(file, codes=self.codes, scale=self.scale, bits=self.bits)
+            np.savez_compressed(file, **vars(self))
         unfinished.replace(target)
 
     @classmethod
@@ -123,40 +141,51 @@ class QuantizedTable:
             raise ValueError(f"{path} holds no quantized table (it is no .npz file).")
         try:
             with np.load(path, allow_pickle=False) as found:
-                codes, scale, bits = found["codes"], found["scale"], int(found["bits"])
-        except (KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+                codes, scale_codes = found["codes"], found["scale_codes"]
+                top = np.float32(found["top"])
+                bits, dimensions = int(found["bits"]), int(found["dimensions"])
+        except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{path} holds no quantized table ({error}).") from error
         types = {8: np.int8, 4: np.uint8}
-        fits = codes.ndim == 2 and scale.shape == (len(codes), 1) and scale.dtype == SCALE_TYPE
+        fits = (
+            codes.shape == (len(scale_codes), -(-dimensions * bits // 8))
+            and scale_codes.shape == (len(codes), 1)
+            and scale_codes.dtype == np.uint8
+            and SMALLEST_TOP <= top < np.inf
+        )
         if bits not in types or codes.dtype != types[bits] or not fits:
             raise ValueError(
-                f"{path} holds {bits} bits, codes {codes.dtype}{codes.shape} and scales "
-                f"{scale.dtype}{scale.shape}, which do not fit together; save the table again."
+                f"{path} holds {bits} bits, {dimensions} dimensions, codes {codes.dtype}"
+                f"{codes.shape} and scales {scale_codes.dtype}{scale_codes.shape} below {top}, "
+                "which do not fit together; save the table again."
             )
-        return cls(codes, scale, bits)
+        return cls(codes, scale_codes, top, bits, dimensions)
 
 
-def _fit(table: np.ndarray, bits: int, clip: float) -> Affine:
-    """A scale for each row that float16 holds exactly, rounded up so that nothing is clipped."""
-    scale = fit_affine(table, bits, axis=1, symmetric=True, clip=clip).scale
-    with np.errstate(over="ignore"):
-        short = scale.astype(SCALE_TYPE)
-        short = np.where(short < scale, np.nextafter(short, SCALE_TYPE(np.inf)), short)
-    if not np.isfinite(short).all():
-        raise ValueError(
-            f"A row has numbers up to {np.abs(table).max():.3g}, too large for a float16 scale."
-        )
-    return Affine(short.astype(np.float32), np.int32(0), bits)
+def scales_below(top: np.float32) -> np.ndarray:
+    """The scales that a byte can name, from ``top`` downwards: (256,) float32.
+
+    Example:
+        >>> scales_below(np.float32(2))[[0, 16, 32]].tolist()
+        [2.0, 1.0, 0.5]
+    """
+    steps = np.arange(256, dtype=np.float32)
+    return np.float32(top) * np.exp2(-steps / STEPS_AN_OCTAVE).astype(np.float32)
+
+
+def _step_above(scales: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The place of the smallest scale that is not below the wanted one: nothing is clipped."""
+    return len(scales) - 1 - np.searchsorted(scales[::-1], wanted)
 
 
 def _pack(codes: np.ndarray) -> np.ndarray:
-    """Two 4-bit codes a byte, the first of them in the lower half."""
-    low, high = codes[:, 0::2].astype(np.uint8) & 0xF, codes[:, 1::2].astype(np.uint8) & 0xF
+    """Two 4-bit codes a byte, each plus 8; where their number is odd a 0 stands at the end."""
+    above_zero = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2))).astype(np.int16) + 8
+    low, high = np.split(above_zero.astype(np.uint8), 2, axis=1)
     return low | (high << 4)
 
 
-def _unpack(packed: np.ndarray) -> np.ndarray:
+def _unpack(packed: np.ndarray, dimensions: int) -> np.ndarray:
     """The codes of :func:`_pack`, along the last axis."""
-    both = np.stack([packed & 0xF, packed >> 4], axis=-1).astype(np.int8)
-    codes = both.reshape(*packed.shape[:-1], 2 * packed.shape[-1])
-    return np.where(codes > 7, codes - 16, codes).astype(np.int8)
+    both = np.concatenate([packed & 0xF, packed >> 4], axis=-1).astype(np.int8) - np.int8(8)
+    return both[..., :dimensions]
