@@ -181,10 +181,9 @@ FAMILIES = {
             "auc",
             relative=False,
             pruning=Pruning(
-                {"factors": 0.8, "hidden_1": 0.82, "hidden_2": 0.8, "weights": 0.5},
-                learning_rate=0.002,
-                epochs=30,
-                rising=0.6,
+                {"factors": 0.75, "hidden_1": 0.86, "hidden_2": 0.86, "weights": 0.8},
+                learning_rate=0.001,
+                epochs=40,
             ),
         ),
         FieldFamily(
@@ -192,9 +191,9 @@ FAMILIES = {
             "auc",
             relative=False,
             pruning=Pruning(
-                {"factors": 0.81, "hidden_1": 0.75, "hidden_2": 0.8, "weights": 0.5},
+                {"factors": 0.805, "hidden_1": 0.75, "hidden_2": 0.8, "weights": 0.6},
                 learning_rate=0.001,
-                epochs=10,
+                epochs=15,
             ),
         ),
     )

@@ -157,6 +157,15 @@ def a_killed_worker_costs_at_most_a_commit_interval(rows: Rows) -> None:
     assert killed["validation_loss"] < 0.97 * one_probability_for_all()
 
 
+def zeros_save_bytes_when_zipped_and_trimming_saves_them_outright(rows: Rows) -> None:
+    full, pruned, trimmed = rows["full"], rows["pruned_80"], rows["trimmed"]
+    assert abs(pruned["bytes"] / full["bytes"] - 1) < 0.01
+    assert pruned["zipped_bytes"] < 0.35 * full["zipped_bytes"]
+    assert pruned["ndcg@10"] > 0.7 * full["ndcg@10"]
+    assert trimmed["bytes"] < full["bytes"]
+    assert trimmed["ndcg@10"] > 0.9 * full["ndcg@10"]
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -198,6 +207,12 @@ CLAIMS: dict[str, list[Claim]] = {
     "08": [sharded_tables_are_the_same_model_in_half_the_bytes],
     "09": [the_future_costs],
     "10": [a_killed_worker_costs_at_most_a_commit_interval],
+    "11": [
+        beats_popularity("full", 1.2),
+        beats_popularity("trimmed", 1.2),
+        zeros_save_bytes_when_zipped_and_trimming_saves_them_outright,
+        every_row_says_what_it_cost("bytes", "zipped_bytes", "p50_ms"),
+    ],
 }
 
 NEEDS: dict[str, Callable[[], bool]] = {
