@@ -2,6 +2,7 @@
 
 from benchmarks import (
     allreduce,
+    compression,
     cpu_kernels,
     frappe,
     ml1m_full,
@@ -14,6 +15,7 @@ from benchmarks import (
 
 ACCURACY = (ncf_ml1m, ml1m_full, frappe, sasrec_ml1m, s3rec_beauty)
 SPEED = (training_speed, cpu_kernels, scaling, allreduce)
+SIZE = (compression,)
 
-for benchmark in (*ACCURACY, *SPEED):
+for benchmark in (*ACCURACY, *SPEED, *SIZE):
     benchmark.main([])

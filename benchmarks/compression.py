@@ -23,7 +23,7 @@ from benchmarks.compression_costs import costs, overlap
 from benchmarks.compression_families import FAMILIES, Family, base
 from rsutils import settings
 from rsutils.compress import fold_batch_norm, sparsities
-from rsutils.measure import processor
+from rsutils.measure import bytes_on_disk, processor
 from rsutils.serve import OnnxScorer, compress_onnx, export_onnx
 
 Make = Callable[[Family, Any, Path, Path], Path]
@@ -68,6 +68,7 @@ def run(family: Family, names: Sequence[str], seed: int) -> None:
             again = base(family.name, seed) if name == "pruned_80" else model
             path = SYSTEMS[name](family, again, fp32, Path(folder) / f"{name}.onnx")
             found = family.score(path)
+            extra = {"tables_ratio": _tables_ratio(model, path, fp32)} if "tables" in name else {}
             print_row(
                 benchmark="compression",
                 dataset=family.dataset,
@@ -75,11 +76,19 @@ def run(family: Family, names: Sequence[str], seed: int) -> None:
                 **{family.metric: found},
                 loss=family.loss(whole, found),
                 **costs(path, fp32, lists[0]),
+                **extra,
                 top10_overlap=same if name == "fp32" else overlap(OnnxScorer(path), first, lists),
                 seed=seed,
                 published=None,
                 processor=processor(),
             )
+
+
+def _tables_ratio(model: Any, path: Path, fp32: Path) -> float:
+    """What is left of the tables' bytes, in a file in which only they became smaller."""
+    layers = [layer for layer in model.model_.layers if hasattr(layer, "embeddings")]
+    tables = sum(layer.embeddings.numpy().nbytes for layer in layers)
+    return 1 - (bytes_on_disk(fp32) - bytes_on_disk(path)) / tables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -30,6 +30,12 @@ METRICS = {
     "efficiency": "efficiency",
     "of_ceiling": "of ceiling",
     "held_out_error": "error of the prediction",
+    "loss": "loss",
+    "bytes_ratio": "bytes / fp32",
+    "zipped_ratio": "zipped / fp32",
+    "tables_ratio": "tables / fp32",
+    "p50_ratio": "ms / fp32",
+    "top10_overlap": "top 10 shared",
 }
 """What a benchmark may measure, and how a table heads it."""
 COSTS = {
@@ -68,7 +74,7 @@ def result_table(name: str) -> str:
     for system, row in table.iterrows():
         published = row.published or {}
         cited = " / ".join(f"{published[metric]:.4f}" for metric in metrics if metric in published)
-        quality = " | ".join(f"{row[metric]:.4f}" for metric in metrics)
+        quality = " | ".join("" if pd.isna(row[m]) else f"{row[m]:.4f}" for m in metrics)
         cost = [f"{row[cost]:.{int(cost not in WHOLE)}f}" for cost in costs]
         shown.append(f"| {' | '.join([system, quality, cited, str(row.seeds), *cost])} |")
     return "\n".join(shown)

@@ -1,0 +1,100 @@
+"""The benchmark of smaller models: a small run of it, its costs and comparisons by hand."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import compression, compression_costs, frappe
+from benchmarks.compression_families import FAMILIES, FieldFamily
+from rsutils import settings
+from rsutils.models.fields import FieldModel
+from rsutils.serve import export_onnx
+
+
+def table(path, values):
+    ids = keras.Input((), dtype="int32", name="item")
+    model = keras.Model(ids, keras.layers.Embedding(*np.shape(values), name="factors")(ids))
+    model.set_weights([np.float32(values)])
+    return export_onnx(model, path)
+
+
+def test_overlap_counts_what_two_lists_share():
+    lists = [{"item": np.arange(4)}, {"item": np.arange(4)}]
+    down, up = (lambda inputs, sign=sign: sign * inputs["item"] for sign in (-1, 1))
+    assert compression_costs.overlap(down, down, lists, k=2) == 1
+    assert compression_costs.overlap(down, up, lists, k=2) == 0
+    assert compression_costs.overlap(down, up, lists, k=3) == pytest.approx(2 / 3)
+
+
+def test_costs_are_those_of_the_file_against_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression_costs, "TURNS", 1)
+    rng = np.random.default_rng(0)
+    big = table(tmp_path / "big.onnx", rng.normal(size=(4000, 8)))
+    small = table(tmp_path / "small.onnx", rng.normal(size=(1000, 8)))
+    found = compression_costs.costs(small, big, {"item": np.arange(10, dtype=np.int32)})
+    assert found["bytes"] == small.stat().st_size
+    assert 0.24 < found["bytes_ratio"] < 0.28
+    assert 0.24 < found["zipped_ratio"] < 0.28
+    assert found["p50_ms"] > 0
+    assert found["peak_mb"] > 20
+
+
+def test_losses_are_shares_of_ndcg_and_differences_of_auc():
+    assert FAMILIES["neumf"].loss(0.5, 0.45) == pytest.approx(0.1)
+    assert FAMILIES["dnfm"].loss(0.98, 0.979) == pytest.approx(0.001)
+
+
+def test_plans_of_pruning_come_to_four_fifths_of_all_weights():
+    sizes = {
+        "neumf": {
+            "gmf_user": 6040 * 64,
+            "gmf_item": 3706 * 64,
+            "mlp_user": 6040 * 32,
+            "mlp_item": 3706 * 32,
+            "hidden_1": 64 * 64,
+            "hidden_2": 64 * 32,
+        },
+        "deepfm": {
+            "factors": 5382 * 16,
+            "weights": 5382,
+            "hidden_1": 160 * 256,
+            "hidden_2": 256 * 128,
+        },
+        "dnfm": {
+            "factors": 5382 * 64,
+            "weights": 5382,
+            "hidden_1": 64 * 128,
+            "hidden_2": 128 * 64,
+        },
+    }
+    for name, layers in sizes.items():
+        plan = FAMILIES[name].pruning.sparsity
+        zeros = sum(plan[layer] * size for layer, size in layers.items())
+        assert zeros / sum(layers.values()) == pytest.approx(0.8, abs=0.003), name
+
+
+@pytest.mark.real_data
+@pytest.mark.usefixtures("real_data")
+def test_a_small_run_prints_what_each_file_is_worth(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(compression_costs, "TURNS", 1)
+    monkeypatch.setattr(settings, "BUILD", tmp_path)
+    options = {"hidden": (8, 4), "batch_norm": True, "epochs": 1, "progress": False}
+
+    def trained(self, seed):
+        train = frappe.test().train
+        return FieldModel("dnfm", 8, seed=seed, **options).fit(train, n_features=5382)
+
+    monkeypatch.setattr(FieldFamily, "trained", trained)
+    names = ["fp32", "int8", "int4_tables"]
+    compression.main(["--family", "dnfm", "--system", *names, "--seed", "3"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["system"] for row in rows] == [f"dnfm_{name}" for name in names]
+    fp32, int8, int4 = rows
+    assert (fp32["loss"], fp32["bytes_ratio"], fp32["top10_overlap"]) == (0, 1, 1)
+    assert int4["bytes_ratio"] < int8["bytes_ratio"] < 0.4
+    assert 0.5 < int4["top10_overlap"] <= 1
+    assert abs(int8["loss"]) < 0.01
+    assert all(row["seed"] == 3 and row["auc"] > 0.8 for row in rows)
+    assert (tmp_path / "compression" / "dnfm_3" / "manifest.json").is_file()
