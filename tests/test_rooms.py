@@ -11,6 +11,7 @@ PACKAGE = settings.REPOSITORY / "rsutils"
 ROOMS = [
     "settings",
     "quiet",
+    "lazy",
     "data",
     "evaluate",
     "training",

@@ -1,6 +1,8 @@
 """ONNX files score as the Keras model does; smaller ones hold the rows that they promise."""
 
 import pickle
+import subprocess
+import sys
 from collections import Counter
 
 import keras
@@ -320,3 +322,8 @@ def test_two_threads_and_two_calls_give_the_same_scores(files):
     one, two = OnnxScorer(files["deepfm"]), OnnxScorer(files["deepfm"], threads=2)
     assert np.array_equal(one(rows()), one(rows()))
     np.testing.assert_allclose(two(rows()), one(rows()), rtol=1e-5, atol=1e-6)
+
+
+def test_what_scores_needs_no_tensorflow():
+    code = "import sys; from rsutils.serve import OnnxScorer; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

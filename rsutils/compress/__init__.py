@@ -1,36 +1,32 @@
 """Smaller models: pruning, trimming, quantized tables, and the twin for tfmot."""
 
-from rsutils.compress.affine import Affine, error_bound, fit_affine
-from rsutils.compress.folding import fold_batch_norm
-from rsutils.compress.masks import magnitude_mask, n_of_m_mask, row_mask, sparsity_of
-from rsutils.compress.pruning import KeepZeros, Pruner, prunable, prune, sparsities
-from rsutils.compress.quantized_table import QuantizedTable
-from rsutils.compress.schedule import Schedule
-from rsutils.compress.sensitivity import sensitivity
-from rsutils.compress.trimming import drop_layer, importance, trim_units
-from rsutils.compress.twin import NoTwinError, copy_weights, make_twin
+from rsutils import lazy
 
-__all__ = [
-    "Affine",
-    "KeepZeros",
-    "NoTwinError",
-    "Pruner",
-    "QuantizedTable",
-    "Schedule",
-    "copy_weights",
-    "drop_layer",
-    "error_bound",
-    "fit_affine",
-    "fold_batch_norm",
-    "importance",
-    "magnitude_mask",
-    "make_twin",
-    "n_of_m_mask",
-    "prunable",
-    "prune",
-    "row_mask",
-    "sensitivity",
-    "sparsities",
-    "sparsity_of",
-    "trim_units",
-]
+_MODULE_OF = {
+    "Affine": "affine",
+    "KeepZeros": "pruning",
+    "NoTwinError": "twin",
+    "Pruner": "pruning",
+    "QuantizedTable": "quantized_table",
+    "Schedule": "schedule",
+    "copy_weights": "twin",
+    "drop_layer": "trimming",
+    "error_bound": "affine",
+    "fit_affine": "affine",
+    "fold_batch_norm": "folding",
+    "importance": "trimming",
+    "magnitude_mask": "masks",
+    "make_twin": "twin",
+    "n_of_m_mask": "masks",
+    "prunable": "pruning",
+    "prune": "pruning",
+    "row_mask": "masks",
+    "sensitivity": "layer_sensitivity",
+    "sparsities": "pruning",
+    "sparsity_of": "masks",
+    "trim_units": "trimming",
+}
+
+__all__ = [*_MODULE_OF]
+
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF)

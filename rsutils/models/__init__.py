@@ -1,7 +1,6 @@
 """Models behind one protocol; importing this package does not import TensorFlow."""
 
-from importlib import import_module
-
+from rsutils import lazy
 from rsutils.models.base import NOTHING, Recommender, top_k
 
 __all__ = ["NOTHING", "Recommender", "top_k"]
@@ -22,12 +21,4 @@ _MODULE_OF = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a model's module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"rsutils.models has no {name!r}; it has {', '.join(_MODULE_OF)}.")
-    return getattr(import_module(f"rsutils.models.{_MODULE_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, *_MODULE_OF]
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF, beside=__all__)

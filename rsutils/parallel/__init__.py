@@ -6,8 +6,7 @@ its documentation. With one worker nothing else is needed, and the same script r
 Each name is loaded when it is first used: what starts workers has no need of TensorFlow.
 """
 
-import importlib
-from typing import Any
+from rsutils import lazy
 
 _MODULE_OF = {
     "Adasum": "collectives",
@@ -55,13 +54,4 @@ _MODULES = ("callbacks", "cost", "elastic", "spark_features")
 __all__ = [*_MODULE_OF, *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF, _MODULES)

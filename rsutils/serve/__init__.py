@@ -1,15 +1,19 @@
-"""From a trained model to an answer: export and runtimes."""
+"""From a trained model to an answer: export and runtimes.
 
-from rsutils.serve.litert import LiteRTRunner, LiteRTScorer, export_litert
-from rsutils.serve.onnx_compress import compress_onnx
-from rsutils.serve.onnx_export import export_onnx
-from rsutils.serve.onnx_scorer import OnnxScorer
+What scores needs neither TensorFlow nor Keras, and does not load them.
+"""
 
-__all__ = [
-    "LiteRTRunner",
-    "LiteRTScorer",
-    "OnnxScorer",
-    "compress_onnx",
-    "export_litert",
-    "export_onnx",
-]
+from rsutils import lazy
+
+_MODULE_OF = {
+    "LiteRTRunner": "litert",
+    "LiteRTScorer": "litert",
+    "OnnxScorer": "onnx_scorer",
+    "compress_onnx": "onnx_compress",
+    "export_litert": "litert",
+    "export_onnx": "onnx_export",
+}
+
+__all__ = [*_MODULE_OF]
+
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF)
