@@ -14,6 +14,7 @@ from rsutils.compress import (
     KeepZeros,
     Pruner,
     Schedule,
+    column_mask,
     drop_layer,
     importance,
     magnitude_mask,
@@ -84,6 +85,8 @@ def test_masks_by_hand():
     assert rows.astype(int)[:, 0].tolist() == [1, 0, 1, 0, 0]
     assert row_mask(kernel, 0.5).astype(int)[:, 0].tolist() == [0, 0, 1, 1]
     assert magnitude_mask(np.ones((2, 2)), 0.5).sum() == 2
+    assert column_mask(kernel, 0.5).astype(int)[0].tolist() == [0, 1]
+    assert column_mask(kernel, 0.5, [2, 1]).astype(int)[:, 1].tolist() == [0] * 4
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,8 @@ def test_masks_by_hand():
         (lambda: magnitude_mask(np.ones((3, 3)), 0.5, (0, 2)), r"block is \(0, 2\)"),
         (lambda: n_of_m_mask(np.ones((4, 4)), n=5, m=4), "n is 5 and m is 4"),
         (lambda: row_mask(np.ones(4), 0.5), r"shape \(4,\); expected rows"),
-        (lambda: row_mask(np.ones((4, 2)), 0.5, [1, 2]), "2 counts for 4 rows"),
+        (lambda: row_mask(np.ones((4, 2)), 0.5, [1, 2]), "2 numbers for 4 rows"),
+        (lambda: column_mask(np.ones((4, 2)), 0.5, [1]), "1 numbers for 2 dimensions"),
         (lambda: Schedule(1.5), "final is 1.5"),
         (lambda: Schedule(0.5, begin=9, end=3), "begin is 9 and end is 3"),
         (lambda: Schedule(0.5, every=0), "every is 0"),

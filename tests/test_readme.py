@@ -14,6 +14,7 @@ from rsutils.course.lessons import find_lessons
 
 ROOT = settings.REPOSITORY
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCRIPTS = re.findall(r"```python\n(.*?)```", README, re.S)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -47,15 +48,19 @@ def test_every_make_command_named_exists():
 
 
 def test_the_example_runs(capsys):
-    first, _ = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(first, {})
+    exec(SCRIPTS[0], {})
     assert len(capsys.readouterr().out.splitlines()) >= 5
+
+
+def test_the_pruning_example_prunes(capsys):
+    exec(SCRIPTS[2], {})
+    assert capsys.readouterr().out.splitlines()[-1] == "{'hidden': 0.75}"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_script_for_workers_runs_alone_and_under_horovodrun(workers, tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(re.findall(r"```python\n(.*?)```", README, re.S)[1])
+    script.write_text(SCRIPTS[1])
     launcher = ["horovodrun", "-np", "2", "--network-interfaces", "lo"] if workers == 2 else []
     found = subprocess.run(
         [*launcher, sys.executable, str(script)],

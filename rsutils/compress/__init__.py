@@ -9,6 +9,7 @@ _MODULE_OF = {
     "Pruner": "pruning",
     "QuantizedTable": "quantized_table",
     "Schedule": "schedule",
+    "column_mask": "masks",
     "copy_weights": "twin",
     "drop_layer": "trimming",
     "error_bound": "affine",

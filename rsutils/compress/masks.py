@@ -6,6 +6,7 @@ section 3.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -113,18 +114,36 @@ def row_mask(
         [True, False, False, True]
     """
     size = _checked(weights, sparsity)
-    if size.ndim != 2:
-        raise ValueError(f"The weights have the shape {size.shape}; expected rows of numbers.")
-    worth = size.sum(1) if counts is None else np.asarray(counts, float)
-    if worth.shape != (len(size),):
-        raise ValueError(
-            f"There are {worth.shape[0] if worth.ndim else 1} counts for {len(size)} rows; "
-            "expected one for each."
-        )
+    worth = _worth(size, 0, counts)
     kept = _largest(worth, sparsity)
     if counts is not None:
         kept &= worth > 0
     return np.broadcast_to(kept[:, None], size.shape).copy()
+
+
+def column_mask(
+    weights: np.ndarray, sparsity: float, worth: Sequence[float] | np.ndarray | None = None
+) -> np.ndarray:
+    """Drop whole dimensions of a table: those of least worth, or the shortest ones.
+
+    Two tables whose rows are multiplied number by number have to drop the same dimensions: a
+    product is lost where either factor is 0.
+
+    Args:
+        weights: (n_rows, dimensions).
+        sparsity: share of the dimensions that go, rounded.
+        worth: of each dimension.
+
+    Raises:
+        ValueError: weights that are no table, or a worth of another length.
+
+    Example:
+        >>> column_mask(np.ones((2, 4)), 0.5, worth=[0.3, 0.1, 0.4, 0.2])[0].tolist()
+        [True, False, True, False]
+    """
+    size = _checked(weights, sparsity)
+    kept = _largest(_worth(size, 1, worth), sparsity)
+    return np.broadcast_to(kept, size.shape).copy()
 
 
 def sparsity_of(weights: np.ndarray) -> float:
@@ -147,6 +166,19 @@ def check_sparsity(sparsity: float, name: str = "sparsity") -> float:
     if not 0 <= sparsity < 1:
         raise ValueError(f"{name} is {sparsity}; expected a share from 0 to below 1.")
     return sparsity
+
+
+def _worth(size: np.ndarray, axis: int, given: Any) -> np.ndarray:
+    """A number for each row (axis 0) or dimension (axis 1) of a table."""
+    if size.ndim != 2:
+        raise ValueError(f"The weights have the shape {size.shape}; expected rows of numbers.")
+    found = size.sum(1 - axis) if given is None else np.asarray(given, float)
+    if found.shape != (size.shape[axis],):
+        what = ("rows", "dimensions")[axis]
+        raise ValueError(
+            f"There are {found.size} numbers for {size.shape[axis]} {what}; expected one for each."
+        )
+    return found
 
 
 def _checked(weights: np.ndarray, sparsity: float) -> np.ndarray:
