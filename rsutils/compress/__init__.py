@@ -7,6 +7,7 @@ _MODULE_OF = {
     "KeepZeros": "pruning",
     "NoTwinError": "twin",
     "Pruner": "pruning",
+    "QuantizationAware": "quantization_aware",
     "QuantizedTable": "quantized_table",
     "Schedule": "schedule",
     "column_mask": "masks",

@@ -14,6 +14,8 @@ STEPS_AN_OCTAVE = 16
 """Scales from one to half of it: each is 4.2% below the one before."""
 SMALLEST_TOP = np.float32(2.0**-100)
 """The smallest scale is 2^-16 of ``top`` and has to stay a normal float32."""
+ROUNDING = 2.0**-20
+"""Shares below this are errors of float32, not differences."""
 CLIPPED_STEPS = {8: (0,), 4: (0, 2, 4, 6, 8)}
 """By bits: how many steps below the full range a row's scale may lie; 8 steps clip 29% of it."""
 
@@ -82,12 +84,11 @@ class QuantizedTable:
         chosen, best = full, np.full(full.shape, np.inf)
         for steps in CLIPPED_STEPS[bits]:
             step = np.minimum(full + steps, len(scales) - 1)
-            affine = Affine(scales[step], np.int32(0), bits)
-            off = affine.dequantize(affine.quantize(table)) - table
+            off = _codes(table, scales[step], bits) * scales[step] - table
             error = np.square(off, dtype=np.float64).sum(1, keepdims=True)
             chosen = np.where(error < best, step, chosen)
             best = np.minimum(error, best)
-        codes = Affine(scales[chosen], np.int32(0), bits).quantize(table)
+        codes = _codes(table, scales[chosen], bits)
         packed = _pack(codes) if bits == 4 else codes
         return cls(packed, chosen.astype(np.uint8), top, bits, table.shape[1])
 
@@ -173,9 +174,19 @@ def scales_below(top: np.float32) -> np.ndarray:
     return np.float32(top) * np.exp2(-steps / STEPS_AN_OCTAVE).astype(np.float32)
 
 
+def _codes(table: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarray:
+    """int8, without the lowest code: so a row's largest number tells its scale again."""
+    codes = Affine(scale, np.int32(0), bits).quantize(table)
+    return np.maximum(codes, np.int8(1 - (1 << (bits - 1))))
+
+
 def _step_above(scales: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The place of the smallest scale that is not below the wanted one: nothing is clipped."""
-    return len(scales) - 1 - np.searchsorted(scales[::-1], wanted)
+    """The place of the smallest scale that is not below the wanted one: nothing is clipped.
+
+    A scale that is below it by a rounding error will do. So a table that was quantized before keeps
+    its scales, and thereby its codes.
+    """
+    return len(scales) - 1 - np.searchsorted(scales[::-1], wanted * np.float32(1 - ROUNDING))
 
 
 def _pack(codes: np.ndarray) -> np.ndarray:
