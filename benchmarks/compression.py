@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.common import print_row
 from benchmarks.compression_costs import costs, overlap
-from benchmarks.compression_families import FAMILIES, Family, base
+from benchmarks.compression_families import FAMILIES, Family, PairFamily, base
 from rsutils import settings
 from rsutils.compress import fold_batch_norm, sparsities
 from rsutils.measure import bytes_on_disk, processor
@@ -39,13 +39,33 @@ def pruned_80(family: Family, model: Any, fp32: Path, target: Path) -> Path:
     return export_onnx(fold_batch_norm(model.model_), target)
 
 
+def student(family: Family, model: Any, fp32: Path, target: Path) -> Path:
+    """Two small towers that learnt from EASE, iALS and CDAE together."""
+    small = family.student(model.seed)
+    if small.model_.count_params() > model.model_.count_params() / 8:
+        raise RuntimeError(f"The student has {small.model_.count_params()} parameters.")
+    return export_onnx(small.model_, target)
+
+
+def student_int4(family: Family, model: Any, fp32: Path, target: Path) -> Path:
+    """The student with tables in 4 bits and hidden layers in 8."""
+    whole = fp32.with_name("student.onnx")
+    if not whole.exists():
+        student(family, model, fp32, whole)
+    return compress_onnx(whole, target, tables=4, dense=8)
+
+
 SYSTEMS: dict[str, Make] = {
     "fp32": lambda family, model, fp32, target: fp32,
     "pruned_80": pruned_80,
     "fp16": lambda family, model, fp32, target: compress_onnx(fp32, target, tables=16, dense=16),
     "int8": lambda family, model, fp32, target: compress_onnx(fp32, target, tables=8, dense=8),
     "int4_tables": lambda family, model, fp32, target: compress_onnx(fp32, target, tables=4),
+    "student": student,
+    "student_int4": student_int4,
 }
+FOR_PAIRS = ("student", "student_int4")
+"""Systems that only a family of users and items has."""
 
 
 def run(family: Family, names: Sequence[str], seed: int) -> None:
@@ -65,10 +85,14 @@ def run(family: Family, names: Sequence[str], seed: int) -> None:
 
         same = overlap(first, in_memory, lists)
         for name in names:
+            if name in FOR_PAIRS and not isinstance(family, PairFamily):
+                continue
             again = base(family.name, seed) if name == "pruned_80" else model
             path = SYSTEMS[name](family, again, fp32, Path(folder) / f"{name}.onnx")
             found = family.score(path)
-            extra = {"tables_ratio": _tables_ratio(model, path, fp32)} if "tables" in name else {}
+            extra = (
+                {"tables_ratio": _tables_ratio(model, path, fp32)} if name == "int4_tables" else {}
+            )
             print_row(
                 benchmark="compression",
                 dataset=family.dataset,

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from benchmarks import frappe, ncf_ml1m
 from rsutils import settings
-from rsutils.compress import Pruner, Schedule, column_mask
+from rsutils.compress import Pruner, Schedule, Student, column_mask, teacher_scores
 from rsutils.compress.masks import Pattern
 from rsutils.data import load
 from rsutils.evaluate import auc, sampled
@@ -89,6 +89,15 @@ class PairFamily(Family):
             items = np.append(others, item).astype(np.int32)
             found.append({"user": np.full(len(items), user, np.int32), "item": items})
         return found
+
+    def student(self, seed: int) -> Any:
+        """A small model that learns from the mean of three larger ones."""
+        train = load(self.dataset).published.train
+        teachers = [
+            ncf_ml1m.SYSTEMS[name].model(seed).fit(train) for name in ("ease", "ials", "cdae")
+        ]
+        student = Student(seed=seed, progress=False)
+        return student.fit(train, teacher_scores(teachers, train.to_csr()))
 
     def pruned(self, model: Any) -> Any:
         """The model, pruned while it is trained further."""

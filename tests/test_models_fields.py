@@ -204,11 +204,11 @@ def test_the_best_epoch_on_validation_stays(monitor, rows):
 
 
 def test_the_penalty_is_the_same_for_rare_and_frequent_ids():
-    model = FieldModel("fm", 4, l2=0.5, l2_weights=4.0)
+    model = FieldModel("fm", 4)
     model.n_features_, model.n_fields_ = 15, 3
     network = build(keras, model.config())
     factors, weights = (np.square(table(network, n)).sum() for n in ("factors", "weights"))
-    with model._penalty(network):
+    with penalty(network, {"factors": 0.5, "weights": 4.0}):
         expected = 0.25 * factors + 2.0 * weights
         assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-5)
     assert network.losses == []

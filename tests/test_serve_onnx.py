@@ -166,7 +166,7 @@ def test_a_table_of_one_dimension_has_one_scale(tmp_path, bits):
     ids = np.arange(400, dtype=np.int32).reshape(200, 2)
     column = QuantizedTable.of(table.T, 8).rows([0]).T
     assert np.array_equal(scorer(ids), column[ids])
-    assert constants(read_onnx(scorer.path).graph)["table/embeddings/codes"].nbytes == 400
+    assert max(value.nbytes for value in constants(read_onnx(scorer.path).graph).values()) == 400
     assert np.abs(scorer(ids) - OnnxScorer(fp32)(ids)).max() <= np.abs(table).max() / 254 * 1.001
 
 

@@ -64,7 +64,7 @@ class FieldRows:
 
     Attributes:
         features: (n, n_fields) int32, ids numbered over all fields, 0 <= id < n_features.
-        label: (n,) float32, 0 or 1.
+        label: (n,) float32, 0 or 1; between them where a teacher wrote them.
     """
 
     features: np.ndarray

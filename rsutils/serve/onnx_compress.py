@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rsutils.serve.onnx_dense import float16_kernels, int8_kernels
-from rsutils.serve.onnx_graph import read_onnx, write_onnx
+from rsutils.serve.onnx_graph import read_onnx, shorten_names, write_onnx
 from rsutils.serve.onnx_tables import shrink_tables
 from rsutils.serve.signature import Calibration
 
@@ -64,4 +64,5 @@ def compress_onnx(
     if tables:
         shrink_tables(model.graph, tables)
     del model.graph.value_info[:], model.metadata_props[:]  # notes of the tools on the way
+    shorten_names(model.graph)
     return write_onnx(model, target)

@@ -72,6 +72,25 @@ def rename(graph: Any, old: str, new: str) -> None:
             tensor.name = new
 
 
+def shorten_names(graph: Any) -> None:
+    """Number what the inside of a graph is called; inputs and outputs keep their names.
+
+    Names that converters make up are long, and each stands wherever a tensor is made or read. In a
+    small file they take more room than the biases.
+    """
+    kept = {tensor.name for tensor in (*graph.input, *graph.output)}
+    made = [*(t.name for t in graph.initializer), *(o for node in graph.node for o in node.output)]
+    short = {name: f"t{place}" for place, name in enumerate(dict.fromkeys(made))}
+    for node in graph.node:
+        node.ClearField("name")
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                if name in short and name not in kept:
+                    names[place] = short[name]
+    for tensor in graph.initializer:
+        tensor.name = short[tensor.name]
+
+
 def read_instead(graph: Any, old: str, new: str) -> None:
     """Let every node that reads the tensor ``old`` read ``new``."""
     for node in graph.node:

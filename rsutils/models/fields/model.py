@@ -162,7 +162,7 @@ class FieldModel(KerasSaving):
         that ``BackupAndRestore`` continues knows no best epoch from before the interruption.
 
         Args:
-            rows: what to learn from.
+            rows: what to learn from; labels may lie between 0 and 1.
             validation: what stops training; None runs all epochs.
             n_features: how many ids exist; None for one more than the largest in ``rows``.
             callbacks: of Keras.
@@ -170,7 +170,7 @@ class FieldModel(KerasSaving):
         Raises:
             ValueError: there are no rows, or their ids or labels are not what was promised.
         """
-        check_rows(rows)
+        check_rows(rows, soft=True)
         self.n_fields_ = rows.features.shape[1]
         self.n_features_ = int(rows.features.max()) + 1 if n_features is None else n_features
         self._known(rows.features)
@@ -209,9 +209,10 @@ class FieldModel(KerasSaving):
         check_positive(learning_rate=learning_rate)
         check_counts(epochs=epochs)
         self._check_fitted()
-        for each in (rows, validation):
-            if each is not None:
-                self._check(each)
+        check_rows(rows, soft=True)
+        self._known(rows.features)
+        if validation is not None:
+            self._check(validation)
         self.history_ = train(
             self, rows, validation, learning_rate, epochs, callbacks, start_from_epoch
         )

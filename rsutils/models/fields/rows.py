@@ -5,8 +5,12 @@ import numpy as np
 from rsutils.data.dataset import FieldRows
 
 
-def check_rows(rows: FieldRows) -> None:
+def check_rows(rows: FieldRows, soft: bool = False) -> None:
     """Refuse rows that nothing can be learnt from.
+
+    Args:
+        rows: to learn from or to be judged on.
+        soft: whether a label may lie between 0 and 1, as a teacher's do; to be judged on it may not.
 
     Raises:
         ValueError: there are none, a row is no list of ids, labels and rows differ in number, or
@@ -26,9 +30,11 @@ def check_rows(rows: FieldRows) -> None:
         raise ValueError(
             f"features have shape {rows.features.shape}; expected (n, n_fields), an id a field."
         )
-    wrong = np.flatnonzero((rows.label != 0) & (rows.label != 1))
+    hard = (rows.label == 0) | (rows.label == 1)
+    wrong = np.flatnonzero(~(hard | (soft & (rows.label > 0) & (rows.label < 1))))
     if len(wrong):
-        raise ValueError(f"Label {rows.label[wrong[0]]:g} in row {wrong[0]}; expected 0 or 1.")
+        expected = "0 to 1" if soft else "0 or 1"
+        raise ValueError(f"Label {rows.label[wrong[0]]:g} in row {wrong[0]}; expected {expected}.")
 
 
 def known_features(features: np.ndarray, n_fields: int, n_features: int) -> np.ndarray:

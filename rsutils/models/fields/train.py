@@ -43,7 +43,7 @@ def train(
         own = stop_by(
             model.probability, validation, model.monitor, model.patience, start_from_epoch
         )
-    with _penalty(model.model_, {"factors": model.l2, "weights": model.l2_weights}):
+    with penalty(model.model_, {"factors": model.l2, "weights": model.l2_weights}):
         history = fit(
             model.model_,
             SliceBatches((rows.features, rows.label[:, None]), model.batch_size, model.seed),
@@ -57,7 +57,7 @@ def train(
     return history.history
 
 
-def _penalty(network: Any, strength: dict[str, float]) -> AbstractContextManager[None]:
+def penalty(network: Any, strength: dict[str, float]) -> AbstractContextManager[None]:
     """Half the strength times the square of every number in a table."""
     return penalised(
         *(

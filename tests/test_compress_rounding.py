@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from rsutils.compress import KeepZeros, QuantizationAware, QuantizedTable, prune, sparsities
 from rsutils.compress.affine import fit_affine
-from rsutils.compress.quantization_aware import rounded_kernel, rounded_table
+from rsutils.compress.rounding import rounded_kernel, rounded_table
 from rsutils.data import FieldRows
 from rsutils.models.fields import FieldModel
 from rsutils.serve import OnnxScorer, compress_onnx, export_onnx

@@ -1,0 +1,247 @@
+"""A small recommender that learns from the scores of a large one."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.sparse.linalg import svds
+
+from rsutils.compress.compact_tables import CompactTable
+from rsutils.compress.score_distillation import BlockBatches, ScoreDistillation
+from rsutils.compress.student_network import SIDES, TABLE_SCALE, StudentConfig, build, towers
+from rsutils.data.interactions import Interactions
+from rsutils.data.negatives import sample_negatives
+from rsutils.models.base import Recommender
+from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.pairs import scores_of_pairs
+from rsutils.models.popularity import item_counts
+from rsutils.models.saving import KerasSaving
+from rsutils.training import fit
+
+PAIRS = 1 << 16
+"""Observed pairs, at most, that the logit's scale and bias are fitted on."""
+
+
+class Student(KerasSaving, Recommender):
+    """Two small towers that rank as a teacher does.
+
+    Minimises the cross-entropy between the softmax of the teacher's scores at ``temperature`` and
+    that of the student's, over the items that a user does not have (Hinton et al. 2015, section 2,
+    with items in the place of classes), and for a share of 1 - ``weight`` that of the observed
+    interactions. Both are taken over blocks of items drawn at random, so that a step costs a block
+    and moves many users. At last scale and bias of the logit are fitted, so that its sigmoid is the
+    probability that a pair was observed and not drawn, as ``NCF``'s is.
+
+    Args:
+        user_dimensions: length of a row of the user table.
+        item_dimensions: length of a row of the item table.
+        hidden: units of the hidden layer of each tower; 0 for none.
+        features: length of the vectors whose product ranks.
+        temperature: by which the teacher's scores are divided; the higher it is, the more the
+            items far down the list count.
+        weight: of the teacher, from 0 to 1; observed interactions have the rest.
+        power: a user's n interactions count n^power all together: 1 counts interactions alike, 0
+            users alike.
+        learning_rate: of Adam at the start; it falls to 0 as a cosine.
+        epochs: passes over all users and items.
+        batch_size: users a step.
+        blocks: into how many blocks the items are cut.
+        negatives: pairs drawn for each observed one, when the logit is fitted.
+        seed: of the first weights, the order and the blocks.
+        progress: show a progress bar.
+
+    Attributes:
+        model_: the functional Keras model that ``student_network.build`` gives.
+        popularity_: (n_items,) float32, scores of users without a history.
+        cold_: (n_users,) bool, which users these are.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        FloatingPointError: training diverged.
+
+    Example:
+        >>> log = Interactions.of(user=[0, 0, 1, 1, 2, 2], item=[0, 1, 0, 1, 2, 3])
+        >>> teacher = log.to_csr() @ log.to_csr().T @ log.to_csr()
+        >>> student = Student(2, 2, hidden=0, batch_size=3, blocks=1, epochs=10, progress=False)
+        >>> sorted(student.fit(log, teacher.toarray()).recommend([2], k=2)[0].tolist())
+        [2, 3]
+    """
+
+    learnt_arrays = ("popularity_", "cold_")
+
+    def __init__(
+        self,
+        user_dimensions: int = 12,
+        item_dimensions: int = 10,
+        hidden: int = 64,
+        features: int = 32,
+        temperature: float = 1.5,
+        weight: float = 0.4,
+        power: float = 0.5,
+        learning_rate: float = 0.01,
+        epochs: int = 250,
+        batch_size: int = 1024,
+        blocks: int = 7,
+        negatives: int = 4,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        check_counts(user_dimensions=user_dimensions, item_dimensions=item_dimensions)
+        check_counts(features=features, epochs=epochs, batch_size=batch_size, blocks=blocks)
+        check_counts(negatives=negatives)
+        check_positive(learning_rate=learning_rate, temperature=temperature)
+        check_range(0, np.inf, hidden=hidden)
+        check_range(0, 1, weight=weight, power=power)
+        self.user_dimensions = user_dimensions
+        self.item_dimensions = item_dimensions
+        self.hidden = hidden
+        self.features = features
+        self.temperature = temperature
+        self.weight = weight
+        self.power = power
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.blocks = blocks
+        self.negatives = negatives
+        self.seed = seed
+        self.progress = progress
+
+    def config(self) -> StudentConfig:
+        """What built ``model_``; pass it to ``build`` with ``tf_keras`` for the twin."""
+        self._known_users([])
+        sizes = (self.n_users_, self.user_dimensions), (self.n_items_, self.item_dimensions)
+        users, items = (
+            CompactTable(n, d, stddev=0.02 / np.sqrt(d), seed=self.seed + 10 * number)
+            for number, (n, d) in enumerate(sizes)
+        )
+        return StudentConfig(users, items, self.hidden, self.features, self.seed + 100)
+
+    def fit(
+        self,
+        interactions: Interactions,
+        teacher: np.ndarray,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Self:
+        """Learn the teacher's ranking.
+
+        Args:
+            interactions: what the users have.
+            teacher: (n_users, n_items) scores, those that ``teacher_scores`` gives.
+            callbacks: of Keras; while they run, the model already gives scores.
+
+        Raises:
+            ValueError: ``interactions`` is empty, or the scores are of another shape or not finite.
+        """
+        self._start_fit(interactions)
+        if np.shape(teacher) != (self.n_users_, self.n_items_):
+            raise ValueError(
+                f"The teacher's scores have the shape {np.shape(teacher)}; expected "
+                f"{(self.n_users_, self.n_items_)}."
+            )
+        if not np.isfinite(teacher).all():
+            raise ValueError("The teacher has scores that are not finite.")
+        taken = interactions.to_csr()
+        self.cold_ = np.diff(taken.indptr) == 0
+        self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
+        self.model_ = build(keras, self.config())
+        self._prepare_scoring()
+        self._start_near(np.asarray(teacher, np.float32))
+        distillation = ScoreDistillation(
+            *towers(self.model_),
+            teacher,
+            taken,
+            min(self.blocks, self.n_items_),
+            self.temperature,
+            self.weight,
+            self.power,
+            self.seed,
+        )
+        batches = BlockBatches(self.n_users_, distillation.n_blocks, self.batch_size, self.seed)
+        title = "student" if self.progress else None
+        fit(
+            distillation,
+            batches,
+            None,
+            self.learning_rate,
+            self.epochs,
+            title,
+            callbacks,
+            jit_compile=False,
+            steps_per_execution=min(8, len(batches)),
+        )
+        self._calibrate(interactions)
+        return self
+
+    def _start_near(self, teacher: np.ndarray) -> None:
+        """Begin with the largest singular vectors of the teacher, handed on as they are."""
+        rank = min(self.user_dimensions, self.item_dimensions, self.features)
+        rank = min(rank, min(teacher.shape) - 1)
+        if rank < 1 or not teacher.any():
+            return
+        # One start for all seeds: the vectors are the teacher's, whatever they are found from.
+        left, values, right = svds(teacher, rank, v0=np.ones(min(teacher.shape), np.float32))
+        root = np.sqrt(values / self.temperature)
+        for side, vectors in zip(SIDES, (left, right.T), strict=True):
+            rows = self.model_.get_layer(f"{side}_factors").embeddings
+            first = rows.numpy()
+            first[:, :rank] = (vectors * root)[:, ::-1] / TABLE_SCALE
+            rows.assign(first)
+            last = self.model_.get_layer(f"{side}_vector").kernel
+            kernel = last.numpy()
+            kernel[:, :rank] = np.eye(len(kernel), rank)
+            kernel[: first.shape[1], rank:] = 0
+            last.assign(kernel)
+
+    def _calibrate(self, interactions: Interactions) -> None:
+        """Fit scale and bias of the logit by logistic regression on observed and drawn pairs."""
+        rng = np.random.default_rng(self.seed)
+        chosen = rng.permutation(len(interactions))[:PAIRS]
+        user, item = interactions.user[chosen], interactions.item[chosen]
+        drawn = sample_negatives(interactions, user, self.negatives, seed=self.seed)
+        users = np.concatenate([user, np.repeat(user, self.negatives)])
+        items = np.concatenate([item, drawn.ravel()])
+        logit = self.model_.get_layer("logit")
+        product = keras.Model(self.model_.inputs, logit.input)
+        score = product({"user": users, "item": items}).numpy()[:, 0].astype(float)
+        label = np.arange(len(score)) < len(user)
+        logit.set_weights(_logistic(score, label))
+
+    def _prepare_scoring(self) -> None:
+        self._logits = tf.function(partial(self.model_, training=False))
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """The logit of every pair: (len(users), n_items) float32."""
+        users = self._known_users(users)
+        scores = scores_of_pairs(
+            users,
+            self.n_items_,
+            lambda user, item: self._logits({"user": user, "item": item}).numpy(),
+        )
+        scores[self.cold_[users]] = self.popularity_
+        return scores
+
+
+def _logistic(score: np.ndarray, label: np.ndarray, steps: int = 25) -> list[np.ndarray]:
+    """Scale and bias by Newton's method; scores that do not tell labels apart keep a scale of 1.
+
+    Returns:
+        The weights of a layer with one input and one output.
+    """
+    spread = score.std()
+    if not spread > 0:
+        return [np.ones((1, 1), np.float32), np.zeros(1, np.float32)]
+    x = np.stack([(score - score.mean()) / spread, np.ones_like(score)])
+    found = np.zeros(2)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-found @ x))
+        # A little of each square, so that labels that can be told apart wholly have an end as well.
+        gradient = x @ (p - label) + 1e-2 * found
+        hessian = (x * (p * (1 - p))) @ x.T + 1e-2 * np.eye(2)
+        found -= np.clip(np.linalg.solve(hessian, gradient), -2, 2)
+    scale = found[0] / spread if found[0] > 0 else 1.0
+    bias = found[1] - scale * score.mean()
+    return [np.full((1, 1), scale, np.float32), np.full(1, bias, np.float32)]
