@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rsutils.data import FieldRows
 from rsutils.evaluate import auc
 from rsutils.models.fields import KERAS_RS, KINDS, FieldConfig, FieldModel, build
+from rsutils.models.fields.train import penalty
 
 SMALL = {"dimensions": 4, "hidden": (8, 4), "epochs": 3, "batch_size": 64, "progress": False}
 TWINS = [kind for kind in KINDS if kind not in KERAS_RS]
