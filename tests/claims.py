@@ -166,6 +166,32 @@ def zeros_save_bytes_when_zipped_and_trimming_saves_them_outright(rows: Rows) ->
     assert trimmed["ndcg@10"] > 0.9 * full["ndcg@10"]
 
 
+def fewer_bits_cost_little(rows: Rows) -> None:
+    """A quarter of the bytes, then an eighth or so, and the order of rows stays (lesson 12)."""
+    fp32 = rows["fp32"]
+    for system in ("int8_dynamic", "int8_static", "litert_int8_dynamic", "qat_int8"):
+        assert rows[system]["bytes"] <= 0.3 * fp32["bytes"], system
+    assert rows["fp16"]["bytes"] <= 0.55 * fp32["bytes"]
+    assert rows["int4_tables"]["bytes"] <= 0.75 * rows["int8_dynamic"]["bytes"]
+    for system in ("fp16", "int8_dynamic", "int8_static", "litert_int8_dynamic"):
+        assert abs(rows[system]["auc"] - fp32["auc"]) <= 0.005, system
+    assert abs(rows["int4_tables"]["auc"] - fp32["auc"]) <= 0.01
+    assert rows["qat_int8"]["auc"] >= fp32["auc"] - 0.01
+
+
+def training_with_the_rounding_saves_kernels_of_two_bits(rows: Rows) -> None:
+    after, aware = rows["kernels_2_bits_after"], rows["kernels_2_bits_aware"]
+    assert aware["auc"] >= after["auc"] + 0.005
+    assert aware["auc"] >= rows["fp32"]["auc"] - 0.03
+
+
+def zeros_and_few_bits_go_together(rows: Rows) -> None:
+    both = rows["pruned_int4_tables"]
+    assert both["zipped_bytes"] <= 0.75 * rows["int4_tables"]["zipped_bytes"]
+    assert both["zipped_bytes"] <= 0.12 * rows["fp32"]["zipped_bytes"]
+    assert both["auc"] >= rows["fp32"]["auc"] - 0.02
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -212,6 +238,13 @@ CLAIMS: dict[str, list[Claim]] = {
         beats_popularity("trimmed", 1.2),
         zeros_save_bytes_when_zipped_and_trimming_saves_them_outright,
         every_row_says_what_it_cost("bytes", "zipped_bytes", "p50_ms"),
+    ],
+    "12": [
+        orders_better_than_popularity("fp32", 0.98),
+        orders_better_than_popularity("int4_tables", 0.98),
+        fewer_bits_cost_little,
+        training_with_the_rounding_saves_kernels_of_two_bits,
+        zeros_and_few_bits_go_together,
     ],
 }
 

@@ -415,6 +415,42 @@ def two_smallest_of_four(kernel):
     return (rank < 2).reshape(kernel.shape)
 
 
+# Lesson 12
+
+
+def affine_of(low=lambda x: min(x.min(), 0), steps=255, move=np.rint, most=255, sign=-1):
+    """The right codes, but for one thing."""
+
+    def affine(values):
+        start = low(values)
+        scale = (max(values.max(), 0) - start) / steps
+        zero_point = int(move(sign * start / scale))
+        codes = np.rint(values / scale) + zero_point
+        return np.clip(codes, 0, most), scale, zero_point
+
+    return affine
+
+
+def codes_cut_off(values):
+    _, scale, zero_point = affine_of()(values)
+    return np.clip(np.floor(values / scale) + zero_point, 0, 255), scale, zero_point
+
+
+def real_numbers_not_codes(values):
+    codes, scale, zero_point = affine_of()(values)
+    return (codes - zero_point) * scale, scale, zero_point
+
+
+def packed_by(place=lambda codes: np.split(codes, 2, axis=1), move=8, shift=4):
+    """Two codes a byte, but for one thing."""
+
+    def pack(codes):
+        first, second = place(codes.astype(np.int16) + move)
+        return ((first & 0xF) | ((second & 0xF) << shift)).astype(np.uint8)
+
+    return pack
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -650,5 +686,32 @@ WRONG_ANSWERS = {
         two_of_four_outputs,
         two_smallest_of_four,
         lambda kernel: kernel[:2],
+    ],
+    "lesson_12.affine": [
+        affine_of(steps=256),
+        affine_of(low=lambda x: x.min()),
+        affine_of(move=lambda x: 0),
+        affine_of(sign=1),
+        affine_of(most=127),
+        codes_cut_off,
+        real_numbers_not_codes,
+        lambda values: affine_of()(values)[0],
+    ],
+    "lesson_12.row_scales": [
+        lambda table, bits: np.abs(table).max() / (2 ** (bits - 1) - 1),
+        lambda table, bits: np.abs(table).max(0, keepdims=True) / (2 ** (bits - 1) - 1),
+        lambda table, bits: np.abs(table).max(1) / (2 ** (bits - 1) - 1),
+        lambda table, bits: table.max(1, keepdims=True) / (2 ** (bits - 1) - 1),
+        lambda table, bits: np.abs(table).max(1, keepdims=True) / (2**bits - 1),
+        lambda table, bits: np.abs(table).max(1, keepdims=True) / 2 ** (bits - 1),
+        lambda table, bits: np.abs(table).mean(1, keepdims=True) / (2 ** (bits - 1) - 1),
+    ],
+    "lesson_12.pack": [
+        packed_by(move=0),
+        packed_by(place=lambda codes: (codes[:, ::2], codes[:, 1::2])),
+        packed_by(place=lambda codes: np.split(codes, 2, axis=1)[::-1]),
+        packed_by(shift=3),
+        lambda codes: packed_by()(codes).astype(np.int64),
+        lambda codes: codes,
     ],
 }

@@ -16,6 +16,7 @@ from rsutils.course.check import (
     lesson_09,
     lesson_10,
     lesson_11,
+    lesson_12,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -35,4 +36,5 @@ __all__ = [
     "lesson_09",
     "lesson_10",
     "lesson_11",
+    "lesson_12",
 ]

@@ -10,7 +10,7 @@ def check_rows(rows: FieldRows, soft: bool = False) -> None:
 
     Args:
         rows: to learn from or to be judged on.
-        soft: whether a label may lie between 0 and 1, as a teacher's do; to be judged on it may not.
+        soft: whether a label may lie between 0 and 1, as a teacher's do.
 
     Raises:
         ValueError: there are none, a row is no list of ids, labels and rows differ in number, or
