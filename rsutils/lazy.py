@@ -27,13 +27,13 @@ def names(
         >>> load("JSONDecoder").__name__, listed()
         ('JSONDecoder', ['JSONDecoder', 'scanner'])
     """
-    every = [*beside, *module_of, *modules]
+    loaded_later = [*module_of, *modules]
 
     def load(name: str) -> Any:
         if name in modules:
             return import_module(f"{package}.{name}")
         if name not in module_of:
-            raise AttributeError(f"{package} has no {name!r}; it has {', '.join(every)}.")
+            raise AttributeError(f"{package} has no {name!r}; it has {', '.join(loaded_later)}.")
         return getattr(import_module(f"{package}.{module_of[name]}"), name)
 
-    return load, lambda: every
+    return load, lambda: [*beside, *loaded_later]

@@ -164,3 +164,22 @@ def test_missing_and_damaged_files_are_named(neumf, tmp_path, reader):
         path.write_bytes(wrong)
         with pytest.raises(ValueError, match=r"none\.tflite is no LiteRT model"):
             reader(path)
+
+
+def test_batches_that_grow_and_shrink_give_what_they_give_alone(neumf, tmp_path):
+    every = pairs(20)
+    path = export_litert(neumf, tmp_path / "int8.tflite", int8=True, calibration=[every])
+    runner = LiteRTRunner(path)
+    for size in (1, 7, 20, 3, 20, 1):
+        part = {name: ids[:size] for name, ids in every.items()}
+        np.testing.assert_array_equal(runner(part), LiteRTRunner(path)(part))
+
+
+def test_a_file_that_is_replaced_does_not_change_what_is_running(neumf, tmp_path):
+    path = export_litert(neumf, tmp_path / "fp32.tflite")
+    runner, every = LiteRTRunner(path), pairs(20)
+    before = runner(every)
+    path.write_bytes(b"something else")
+    for size in (3, 20):
+        part = {name: ids[:size] for name, ids in every.items()}
+        np.testing.assert_allclose(runner(part), before[:size], atol=1e-6)

@@ -83,6 +83,8 @@ class LiteRTRunner:
     """Runs a LiteRT file on batches of any size.
 
     Memory for a batch is set aside when its size changes; calls with equal sizes do not pay for it.
+    Each size gets an interpreter of its own: LiteRT 2.3 may set aside too little where one that ran
+    small batches is given larger ones, and then gives numbers that are wrong.
 
     Attributes:
         path: the file.
@@ -105,7 +107,8 @@ class LiteRTRunner:
 
     def __init__(self, path: Path | str, threads: int = 1) -> None:
         self.path, self.threads = Path(path), threads
-        self._interpreter = _open(self.path, threads)
+        self._content = _read(self.path)
+        self._interpreter = _open(self._content, self.path, threads)
         details = self._interpreter.get_signature_runner().get_input_details()
         self._index = {name: each["index"] for name, each in details.items()}
         self._types = {name: each["dtype"] for name, each in details.items()}
@@ -128,9 +131,8 @@ class LiteRTRunner:
         arrays = checked_inputs(inputs, self.inputs, self._types)
         shapes = {name: array.shape for name, array in arrays.items()}
         if shapes != self._allocated:
-            for name, shape in shapes.items():
-                self._interpreter.resize_tensor_input(self._index[name], shape)
-            self._interpreter.allocate_tensors()
+            sizes = {self._index[name]: shape for name, shape in shapes.items()}
+            self._interpreter = _open(self._content, self.path, self.threads, sizes)
             self._allocated = shapes
         for name, array in arrays.items():
             self._interpreter.set_tensor(self._index[name], array)
@@ -152,7 +154,7 @@ class LiteRTScorer:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.path, self.threads = Path(path), threads
-        self._interpreter = _open(self.path, threads)
+        self._interpreter = _open(_read(self.path), self.path, threads)
         details = self._interpreter.get_input_details()[0]
         self._input, self._shape = details["index"], details["shape"]
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -168,19 +170,28 @@ class LiteRTScorer:
         return np.stack([self.score_one(user) for user in users])
 
 
-def _open(path: Path, threads: int) -> Any:
-    """An interpreter of a file, ready to run."""
+def _read(path: Path) -> bytes:
+    """The file, read once: whoever replaces it later does not change what is running."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; write it with export_litert first.")
+    return path.read_bytes()
+
+
+def _open(
+    content: bytes, path: Path, threads: int, sizes: Mapping[int, tuple[int, ...]] | None = None
+) -> Any:
+    """An interpreter of a file's content, ready for inputs of these sizes."""
     from ai_edge_litert.interpreter import Interpreter
 
     if threads < 1:
         raise ValueError(f"threads is {threads}; expected at least 1.")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; write it with export_litert first.")
     with quiet():
         try:
-            interpreter = Interpreter(str(path), num_threads=threads)
+            interpreter = Interpreter(model_content=content, num_threads=threads)
         except ValueError as error:
             raise ValueError(f"{path} is no LiteRT model ({error}); write it again.") from error
+        for index, size in (sizes or {}).items():
+            interpreter.resize_tensor_input(index, size)
         interpreter.allocate_tensors()
     return interpreter
 
