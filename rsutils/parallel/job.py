@@ -111,7 +111,7 @@ class Job:
             return
         texts = {rank: "\n".join(lines) for rank, lines in self.tracebacks.items()}
         for rank, text in texts.items():
-            if LEFT_ALONE not in text:
+            if LEFT_ALONE not in text and is_whole(text):
                 raise WorkerError(f"Worker {rank} of {self.num_proc} failed:\n{text}")
         printed = "\n".join(self.last or self.launchers)
         for rank, status in self.ended.items():
@@ -138,6 +138,18 @@ class Job:
                 self.process.wait()
         self.process.stdin.close()
         kill_left_over(self.key)
+
+
+def is_whole(traceback: str) -> bool:
+    r"""Whether a traceback got as far as its exception: a worker may be stopped while it prints.
+
+    Example:
+        >>> is_whole("Traceback (most recent call last):\n  File ...\nValueError: no")
+        True
+        >>> is_whole("Traceback (most recent call last):Terminated")
+        False
+    """
+    return any(line and not line.startswith(" ") for line in traceback.splitlines()[1:])
 
 
 def kill_left_over(key: str, patience: float = 2.0) -> None:
