@@ -6,11 +6,11 @@ the numbers that int8 codes stand for. The gradient passes the rounding as if it
 tfmot does this for tf_keras models, so it is the twin that is trained.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from rsutils.compress.calibration import Calibration, checked_batches
 from rsutils.compress.quantization_plan import int8_layers, kind, weight_of
 from rsutils.compress.quantized_layers import (
     config_of,
@@ -23,9 +23,7 @@ from rsutils.compress.quantized_layers import (
 from rsutils.compress.twin import Build, NoTwinError, make_twin
 
 
-def make_quantization_aware(
-    build: Build, config: Any, model: Any, calibration: Sequence[Mapping[str, Any]]
-) -> Any:
+def make_quantization_aware(build: Build, config: Any, model: Any, calibration: Calibration) -> Any:
     """A tf_keras model that computes as an int8 file of LiteRT will, to be trained by its ``fit``.
 
     Tables have int8 codes with one scale, hidden layers int8 kernels, inputs and outputs. All else
@@ -62,7 +60,8 @@ def make_quantization_aware(
     from rsutils.compress import tfmot_parts as parts
 
     twin = _checked_twin(build, config, model)
-    batches = _checked_batches(twin, calibration)
+    types = {each.name: each.dtype.as_numpy_dtype for each in twin.inputs}
+    batches = checked_batches(types, calibration)
     weights, outputs = int8_layers(twin)
 
     def chosen(layer: Any) -> Any:
@@ -147,23 +146,6 @@ def _checked_twin(build: Build, config: Any, model: Any) -> Any:
             f"The model {model.name!r} has neither a table nor a hidden layer to quantize."
         )
     return twin
-
-
-def _checked_batches(
-    twin: Any, calibration: Sequence[Mapping[str, Any]]
-) -> list[dict[str, np.ndarray]]:
-    if isinstance(calibration, Mapping) or not len(calibration):
-        raise ValueError(
-            "There is no calibration data; give a list of batches, each a dict by input name."
-        )
-    names = [each.name for each in twin.inputs]
-    for number, batch in enumerate(calibration):
-        if set(batch) != set(names):
-            raise ValueError(
-                f"Calibration batch {number} has the inputs {', '.join(batch) or 'none'}; expected "
-                f"{', '.join(names)}."
-            )
-    return [{name: np.asarray(batch[name]) for name in names} for batch in calibration]
 
 
 def _wrapped(twin: Any, chosen: Any) -> Any:

@@ -1,12 +1,10 @@
 """A small recommender that learns from the scores of a large one."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.sparse.linalg import svds
 
 from rsutils.compress.compact_tables import CompactTable
@@ -14,18 +12,16 @@ from rsutils.compress.score_distillation import BlockBatches, ScoreDistillation
 from rsutils.compress.student_network import SIDES, TABLE_SCALE, StudentConfig, build, towers
 from rsutils.data.interactions import Interactions
 from rsutils.data.negatives import sample_negatives
-from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
-from rsutils.models.pairs import scores_of_pairs
+from rsutils.models.pair_recommender import PairRecommender
 from rsutils.models.popularity import item_counts
-from rsutils.models.saving import KerasSaving
 from rsutils.training import fit
 
 PAIRS = 1 << 16
 """Observed pairs, at most, that the logit's scale and bias are fitted on."""
 
 
-class Student(KerasSaving, Recommender):
+class Student(PairRecommender):
     """Two small towers that rank as a teacher does.
 
     Minimises the cross-entropy between the softmax of the teacher's scores at ``temperature`` and
@@ -69,8 +65,6 @@ class Student(KerasSaving, Recommender):
         >>> sorted(student.fit(log, teacher.toarray()).recommend([2], k=2)[0].tolist())
         [2, 3]
     """
-
-    learnt_arrays = ("popularity_", "cold_")
 
     def __init__(
         self,
@@ -209,20 +203,6 @@ class Student(KerasSaving, Recommender):
         score = product({"user": users, "item": items}).numpy()[:, 0].astype(float)
         label = np.arange(len(score)) < len(user)
         logit.set_weights(_logistic(score, label))
-
-    def _prepare_scoring(self) -> None:
-        self._logits = tf.function(partial(self.model_, training=False))
-
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """The logit of every pair: (len(users), n_items) float32."""
-        users = self._known_users(users)
-        scores = scores_of_pairs(
-            users,
-            self.n_items_,
-            lambda user, item: self._logits({"user": user, "item": item}).numpy(),
-        )
-        scores[self.cold_[users]] = self.popularity_
-        return scores
 
 
 def _logistic(score: np.ndarray, label: np.ndarray, steps: int = 25) -> list[np.ndarray]:

@@ -2,27 +2,23 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from rsutils.data.interactions import Interactions
-from rsutils.models.base import Recommender
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.ncf_network import NCFConfig, build
-from rsutils.models.pairs import scores_of_pairs
+from rsutils.models.pair_recommender import PairRecommender
 from rsutils.models.popularity import item_counts
-from rsutils.models.saving import KerasSaving
 from rsutils.training import PairPrediction, SliceBatches, fit, penalised
 
 STEPS = 8
 """Batches that TensorFlow runs through before Python is asked again."""
 
 
-class NCF(KerasSaving, Recommender):
+class NCF(PairRecommender):
     """Is this pair taken? A probability from two factors, by a product, hidden layers, or both.
 
     Minimises the binary cross-entropy of the observed pairs and of ``negatives`` pairs for each,
@@ -58,8 +54,6 @@ class NCF(KerasSaving, Recommender):
         >>> sorted(model.recommend([2], k=2)[0].tolist())
         [2, 3]
     """
-
-    learnt_arrays = ("popularity_", "cold_")
 
     def __init__(
         self,
@@ -180,9 +174,6 @@ class NCF(KerasSaving, Recommender):
             )
         return self
 
-    def _prepare_scoring(self) -> None:
-        self._logits = tf.function(partial(self.model_, training=False))
-
     def _penalty(self, model: Any, interactions: Interactions) -> AbstractContextManager[None]:
         """l2 / 2 times a factor's squared length, in the mean over observed and drawn pairs.
 
@@ -199,14 +190,3 @@ class NCF(KerasSaving, Recommender):
         return penalised(
             *((t.embeddings, weight[t.name.rpartition("_")[2]][:, None]) for t in tables)
         )
-
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """The logit of every pair: (len(users), n_items) float32."""
-        users = self._known_users(users)
-        scores = scores_of_pairs(
-            users,
-            self.n_items_,
-            lambda user, item: self._logits({"user": user, "item": item}).numpy(),
-        )
-        scores[self.cold_[users]] = self.popularity_
-        return scores

@@ -60,9 +60,7 @@ class KerasSaving:
             raise FileExistsError(
                 f"{folder} exists; expected a new folder. Remove it or choose another."
             )
-        if not hasattr(self, "model_"):
-            name = type(self).__name__
-            raise RuntimeError(f"This {name} has learnt nothing yet; call fit first.")
+        self._check_learnt()
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(folder.name + ".part")
         shutil.rmtree(draft, ignore_errors=True)
@@ -114,9 +112,7 @@ class KerasSaving:
             RuntimeError: nothing has been learnt yet.
             ValueError: there is no such setting.
         """
-        if not hasattr(self, "model_"):
-            name = type(self).__name__
-            raise RuntimeError(f"This {name} has learnt nothing yet; call fit first.")
+        self._check_learnt()
         for name in changed:
             if name not in inspect.signature(type(self)).parameters:
                 raise ValueError(f"{type(self).__name__} has no setting {name!r}.")
@@ -124,6 +120,11 @@ class KerasSaving:
         vars(other).update(changed, model_=model)
         other._prepare_scoring()
         return other
+
+    def _check_learnt(self) -> None:
+        if not hasattr(self, "model_"):
+            name = type(self).__name__
+            raise RuntimeError(f"This {name} has learnt nothing yet; call fit first.")
 
     def _settings(self) -> dict[str, Any]:
         """Arguments that make this model again, as far as its settings go."""

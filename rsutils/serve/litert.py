@@ -7,14 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from rsutils.compress.calibration import Calibration, checked_batches
 from rsutils.quiet import quiet
-from rsutils.serve.signature import (
-    Calibration,
-    check_exportable,
-    checked_batches,
-    checked_inputs,
-    named_call,
-)
+from rsutils.serve.signature import check_exportable, checked_inputs, named_call
 
 
 def export_litert(

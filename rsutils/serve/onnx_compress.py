@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from rsutils.compress.calibration import Calibration
 from rsutils.serve.onnx_dense import float16_kernels, int8_kernels
 from rsutils.serve.onnx_graph import read_onnx, shorten_names, write_onnx
 from rsutils.serve.onnx_tables import shrink_tables
-from rsutils.serve.signature import Calibration
 
 TABLES = (None, 16, 8, 4)
 """Bits that a table can have; None leaves it in fp32."""

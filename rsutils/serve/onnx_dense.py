@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from rsutils.compress.calibration import Calibration, checked_batches
 from rsutils.quiet import quiet
 from rsutils.serve.onnx_graph import constants, drop_unread, set_constant, set_nodes
-from rsutils.serve.signature import Calibration, checked_batches
 
 PRODUCTS = ("MatMul", "Gemm")
 """Operations that multiply by a kernel; the second one adds a bias too."""
