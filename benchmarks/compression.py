@@ -20,7 +20,9 @@ import numpy as np
 
 from benchmarks.common import print_row
 from benchmarks.compression_costs import costs, overlap
-from benchmarks.compression_families import FAMILIES, Family, PairFamily, base
+from benchmarks.compression_families import FAMILIES, base
+from benchmarks.compression_family import Family
+from benchmarks.compression_pairs import PairFamily
 from rsutils import settings
 from rsutils.compress import fold_batch_norm, sparsities
 from rsutils.measure import bytes_on_disk, processor

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import compression, compression_costs, frappe
-from benchmarks.compression_families import FAMILIES, FieldFamily
+from benchmarks.compression_families import FAMILIES
+from benchmarks.compression_fields import FieldFamily
 from rsutils import settings
 from rsutils.models.fields import FieldModel
 from rsutils.serve import export_onnx

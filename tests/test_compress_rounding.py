@@ -83,6 +83,24 @@ def test_a_step_compiled_before_is_compiled_anew_and_afterwards_too():
     assert len(np.unique(np.abs(model.get_layer("line").kernel.numpy()))) > 2
 
 
+def test_rounding_starts_at_an_epoch_and_after_nothing_else():
+    model, x, y = line()
+    aware = QuantizationAware(model, 2, start=2)
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(
+            len(np.unique(np.abs(model.get_layer("line").kernel.numpy())))
+        )
+    )
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[aware, look])
+    assert min(seen[:2]) > 2
+    assert max(seen[2:]) <= 2
+    with pytest.raises(ValueError, match="before epoch 2, at which rounding starts"):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[aware])
+    with pytest.raises(ValueError, match="start is -1"):
+        QuantizationAware(model, 2, start=-1)
+
+
 def test_zeros_are_kept_on_request():
     model, x, y = line()
     prune(model, 0.5)

@@ -22,6 +22,7 @@ from rsutils.compress.quantized_table import (
     SMALLEST_TOP,
     STEPS_AN_OCTAVE,
 )
+from rsutils.models.checks import check_range
 
 LAST_STEP = 255
 
@@ -103,10 +104,11 @@ class QuantizationAware(keras.callbacks.Callback):
         bits: by layer, or one number for all kernels and tables: 8 or 4 for tables, 2 to 8 for
             kernels.
         keep_zeros: whether pruned weights stay at 0.
+        start: epoch, from 0, at whose beginning rounding starts.
 
     Raises:
-        ValueError: a layer that does not exist or has nothing to round, or bits that its kind does
-            not have.
+        ValueError: a layer that does not exist or has nothing to round, bits that its kind does
+            not have, or a start below 0; at the end, training that was over before the start.
 
     Example:
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="line")])
@@ -118,8 +120,16 @@ class QuantizationAware(keras.callbacks.Callback):
         True
     """
 
-    def __init__(self, model: Any, bits: Mapping[str, int] | int, keep_zeros: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        bits: Mapping[str, int] | int,
+        keep_zeros: bool = False,
+        start: int = 0,
+    ) -> None:
         super().__init__()
+        check_range(0, np.inf, start=start)
+        self.start = start
         self.bits = chosen_layers(model, bits)
         self.keep_zeros = keep_zeros
         known = prunable(model)
@@ -133,7 +143,14 @@ class QuantizationAware(keras.callbacks.Callback):
                 )
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Round the weights, and keep the exact ones behind."""
+        """Nothing is rounded yet."""
+        self._begun = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """From the start on, round the weights and keep the exact ones behind."""
+        if self._begun or epoch < self.start:
+            return
+        self._begun = True
         for name, weights in self.rounded.items():
             way = rounded_table if self.is_table[name] else rounded_kernel
             constraint = Rounded(weights.numpy(), way, self.bits[name], self.keep_zeros)
@@ -144,6 +161,11 @@ class QuantizationAware(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Leave the rounded weights in the layers."""
+        if not self._begun:
+            raise ValueError(
+                f"Training ended before epoch {self.start}, at which rounding starts; train longer "
+                "or give a smaller start."
+            )
         for weights in self.rounded.values():
             weights.constraint = None
         self.model.make_train_function(force=True)

@@ -12,6 +12,7 @@ _MODULE_OF = {
     "compress_onnx": "onnx_compress",
     "export_litert": "litert",
     "export_onnx": "onnx_export",
+    "precompute_onnx": "onnx_precompute",
 }
 
 __all__ = [*_MODULE_OF]

@@ -51,7 +51,7 @@ def set_constant(graph: Any, name: str, value: np.ndarray) -> str:
     """Put a constant into a graph, in place of one of the same name; returns the name."""
     from onnx import numpy_helper
 
-    tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+    tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
     for place, found in enumerate(graph.initializer):
         if found.name == name:
             graph.initializer[place].CopyFrom(tensor)
