@@ -3,16 +3,23 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rsutils.measure import bytes_on_disk, latency, peak_memory, zipped_bytes
-from rsutils.serve import OnnxScorer
+from rsutils.serve import LiteRTRunner, OnnxScorer
 
 TURNS = 15
 """Times that both files are timed, one after the other; the ratio is the median over turns."""
+
+
+def opened(path: Path, threads: int = 1) -> Callable[[Any], np.ndarray]:
+    """A file in the runtime that it was written for."""
+    kind = LiteRTRunner if path.suffix == ".tflite" else OnnxScorer
+    return kind(path, threads)
 
 
 def costs(path: Path, fp32: Path, inputs: dict[str, np.ndarray]) -> dict[str, float]:
@@ -25,7 +32,7 @@ def costs(path: Path, fp32: Path, inputs: dict[str, np.ndarray]) -> dict[str, fl
         "peak_mb": memory_of(path, inputs),
     }
     for threads, suffix in ((1, ""), (2, "_2_threads")):
-        both = [OnnxScorer(each, threads=threads) for each in (path, fp32)]
+        both = [opened(each, threads) for each in (path, fp32)]
         times = np.array(
             [[latency(each, inputs, repeats=200).p50_ms for each in both] for _ in range(TURNS)]
         )
@@ -42,7 +49,7 @@ def memory_of(path: Path, inputs: dict[str, np.ndarray]) -> float:
     return float(result.stdout)
 
 
-def overlap(one: OnnxScorer, other: Any, lists: list[dict[str, np.ndarray]], k: int = 10) -> float:
+def overlap(one: Any, other: Any, lists: list[dict[str, np.ndarray]], k: int = 10) -> float:
     """The share of the first ``k`` of each list that two scorers have in common."""
     shared = []
     for inputs in lists:
@@ -56,7 +63,7 @@ def overlap(one: OnnxScorer, other: Any, lists: list[dict[str, np.ndarray]], k: 
 
 if __name__ == "__main__":
     with peak_memory() as memory:
-        scorer = OnnxScorer(Path(sys.argv[1]))
+        scorer = opened(Path(sys.argv[1]))
         rows = {name: np.array(ids, np.int32) for name, ids in json.load(sys.stdin).items()}
         for _ in range(100):
             scorer(rows)

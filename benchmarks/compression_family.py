@@ -32,6 +32,19 @@ class Pruning:
 
 
 @dataclass(frozen=True)
+class Passes:
+    """How long and how fast a model is trained on, chosen on validation rows.
+
+    Attributes:
+        learning_rate: at the start; it falls to 0 as a cosine.
+        epochs: passes.
+    """
+
+    learning_rate: float
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Family:
     """A network with its data.
 
@@ -40,12 +53,16 @@ class Family:
         metric: larger is better.
         relative: whether a loss is a share of the metric, or a difference.
         pruning: how it is pruned.
+        rounding: how it is trained with the rounding in place.
+        lacks: names of systems that it does not have.
     """
 
     name: str
     metric: str
     relative: bool
     pruning: Pruning
+    rounding: Passes
+    lacks: tuple[str, ...] = ()
 
     def loss(self, base: float, found: float) -> float:
         """What was lost against ``base``."""

@@ -1,6 +1,6 @@
 """DeepFM and DNFM on Frappe, to be made smaller."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ import numpy as np
 from scipy.special import expit
 
 from benchmarks import frappe
-from benchmarks.compression_family import CANDIDATES, LISTS, Family, Pruning, pruner
+from benchmarks.compression_costs import opened
+from benchmarks.compression_family import CANDIDATES, LISTS, Family, Passes, Pruning, pruner
 from rsutils.data import load
 from rsutils.evaluate import auc
-from rsutils.serve import OnnxScorer
+from rsutils.models.fields.networks import build
+from rsutils.training import SliceBatches
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class FieldFamily(Family):
 
     def score(self, path: Path) -> float:
         """AUC of an exported file on the published test rows."""
-        rows, scorer = load(self.dataset).test, OnnxScorer(path, threads=2)
+        rows, scorer = load(self.dataset).test, opened(path, threads=2)
         blocks = np.array_split(rows.features, -(-len(rows.features) // 8192))
         found = np.concatenate([scorer({"features": block}).ravel() for block in blocks])
         return auc(rows.label, expit(found))
@@ -39,6 +41,22 @@ class FieldFamily(Family):
             {"features": rows[start : start + CANDIDATES]}
             for start in range(0, LISTS * CANDIDATES, CANDIDATES)
         ]
+
+    def refined(self, model: Any, plan: Passes, callbacks: list[Any]) -> Any:
+        """The model, trained on."""
+        data = load(self.dataset)
+        return model.refine(
+            data.train, plan.learning_rate, plan.epochs, data.validation, callbacks=callbacks
+        )
+
+    def builder(self, model: Any) -> tuple[Any, Any]:
+        """What builds the network without folded normalisations, and with which config."""
+        return build, replace(model.config(), batch_norm=False)
+
+    def batches(self, model: Any) -> Any:
+        """What the network learns from."""
+        rows = load(self.dataset).train
+        return SliceBatches((rows.features, rows.label[:, None]), model.batch_size, model.seed)
 
     def pruned(self, model: Any) -> Any:
         """The model, pruned while it is trained further; validation rows choose the epoch."""
@@ -63,6 +81,8 @@ DEEPFM = FieldFamily(
         learning_rate=0.001,
         epochs=40,
     ),
+    rounding=Passes(learning_rate=0.0005, epochs=2),
+    lacks=("student",),
 )
 DNFM = FieldFamily(
     "dnfm",
@@ -73,4 +93,7 @@ DNFM = FieldFamily(
         learning_rate=0.001,
         epochs=15,
     ),
+    rounding=Passes(learning_rate=0.0005, epochs=2),
+    # Its pooled factors are normalised before any dense layer: tfmot does not quantize that.
+    lacks=("student", "litert_aware"),
 )

@@ -1,21 +1,25 @@
 """NeuMF on MovieLens 1M, to be made smaller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from benchmarks import ncf_ml1m
-from benchmarks.compression_family import LISTS, Family, Pruning, pruner
-from rsutils.compress import Student, column_mask, teacher_scores
-from rsutils.compress.masks import Pattern
+from benchmarks.compression_costs import opened
+from benchmarks.compression_family import LISTS, Family, Passes, Pruning
+from rsutils.compress import KeepZeros, Student, column_mask, prunable, prune, teacher_scores
+from rsutils.compress.logit_fit import calibrate_logit
+from rsutils.compress.score_distillation import distil
 from rsutils.data import load
 from rsutils.evaluate import sampled
+from rsutils.models.ncf import build
 from rsutils.models.pairs import scores_of_pairs
-from rsutils.serve import OnnxScorer
+from rsutils.training import PairBatches
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class PairFamily(Family):
 
     def score(self, path: Path) -> float:
         """NDCG@10 of an exported file on the published test items."""
-        split, scorer = load(self.dataset).published, OnnxScorer(path, threads=2)
+        split, scorer = load(self.dataset).published, opened(path, threads=2)
         return sampled(
             _Served(scorer, split.train.n_items), split.test, split.negatives, metrics=("ndcg",)
         )["ndcg@10"]
@@ -45,22 +49,54 @@ class PairFamily(Family):
             found.append({"user": np.full(len(items), user, np.int32), "item": items})
         return found
 
-    def student(self, seed: int) -> Any:
+    def student(self, seed: int, **settings: int) -> Any:
         """A small model that learns from the mean of three larger ones."""
+        small = Student(seed=seed, progress=False, **settings)
+        return small.fit(load(self.dataset).published.train, _teacher(seed))
+
+    def together(self, model: Any) -> tuple[Any, dict[str, int]]:
+        """A student with longer rows of fewer bits, which are rounded while it learns."""
+        small = self.student(model.seed, user_dimensions=14, item_dimensions=12, table_bits=4)
+        return small, {"tables": 4, "dense": 16}
+
+    def refined(self, model: Any, plan: Passes, callbacks: list[Any]) -> Any:
+        """The model, trained on."""
         train = load(self.dataset).published.train
-        teachers = [
-            ncf_ml1m.SYSTEMS[name].model(seed).fit(train) for name in ("ease", "ials", "cdae")
-        ]
-        student = Student(seed=seed, progress=False)
-        return student.fit(train, teacher_scores(teachers, train.to_csr()))
+        return model.refine(train, plan.learning_rate, plan.epochs, callbacks)
+
+    def builder(self, model: Any) -> tuple[Any, Any]:
+        """What built the network, and with which config."""
+        return build, model.config()
+
+    def batches(self, model: Any) -> Any:
+        """What the network learns from: observed pairs, and drawn ones."""
+        train = load(self.dataset).published.train
+        return PairBatches(train, model.batch_size, model.negatives, model.seed)
 
     def pruned(self, model: Any) -> Any:
-        """The model, pruned while it is trained further."""
-        train = load(self.dataset).published.train
-        plan = self.pruning
-        steps = -(-len(train) // model.batch_size)
-        callback = pruner(model, plan, steps, _same_dimensions(model.model_))
-        return model.refine(train, plan.learning_rate, plan.epochs, [callback])
+        """What GMF is left with, taught by the student's teachers.
+
+        At this sparsity the MLP does not help any more: all of its weights go, and of GMF's
+        dimensions those of least worth, in both tables.
+        """
+        train, network = load(self.dataset).published.train, model.model_
+        prune_to_products(network, self.pruning.sparsity)
+        inputs = {each.name: each for each in network.inputs}
+        towers = [
+            keras.Model(inputs[side], network.get_layer(f"gmf_{side}").output)
+            for side in ("user", "item")
+        ]
+        distil(
+            *towers,
+            _teacher(model.seed),
+            train.to_csr(),
+            learning_rate=self.pruning.learning_rate,
+            epochs=self.pruning.epochs,
+            seed=model.seed,
+            callbacks=[KeepZeros(network)],
+        )
+        calibrate_logit(network, train, seed=model.seed)
+        return model
 
 
 class _Served:
@@ -76,12 +112,26 @@ class _Served:
         )
 
 
-def _same_dimensions(network: Any) -> dict[str, Pattern]:
-    """GMF multiplies its tables number by number: both lose the same dimensions, as a whole."""
-    tables = [network.get_layer(f"gmf_{side}").embeddings.numpy() for side in ("user", "item")]
-    weight = np.abs(network.get_layer("logit").kernel.numpy()[: tables[0].shape[1], 0])
-    worth = weight * np.prod([np.linalg.norm(table, axis=0) for table in tables], axis=0)
-    return dict.fromkeys(("gmf_user", "gmf_item"), partial(column_mask, worth=worth))
+@cache
+def _teacher(seed: int) -> np.ndarray:
+    train = load(PairFamily.dataset).published.train
+    models = [ncf_ml1m.SYSTEMS[name].model(seed).fit(train) for name in ("ease", "ials", "cdae")]
+    return teacher_scores(models, train.to_csr())
+
+
+def prune_to_products(network: Any, sparsity: Mapping[str, float]) -> None:
+    """Leave GMF's dimensions of most worth; the output layer's weights go into the item table."""
+    known = prunable(network)
+    kernel, bias = network.get_layer("logit").get_weights()
+    size = known["gmf_item"].shape[1]
+    known["gmf_item"].assign(known["gmf_item"].numpy() * kernel[:size, 0])
+    network.get_layer("logit").set_weights([(np.arange(len(kernel)) < size)[:, None], bias])
+    tables = [known[name].numpy() for name in ("gmf_user", "gmf_item")]
+    worth = np.prod([np.linalg.norm(table, axis=0) for table in tables], axis=0)
+    prune(network, sparsity, partial(column_mask, worth=worth))
+    for name, weights in known.items():
+        if name.startswith(("mlp", "hidden")):
+            weights.assign(np.zeros(weights.shape, np.float32))
 
 
 NEUMF = PairFamily(
@@ -89,15 +139,7 @@ NEUMF = PairFamily(
     "ndcg@10",
     relative=True,
     pruning=Pruning(
-        # The MLP's tables bear more than GMF's; together 80% of all weights.
-        {
-            "hidden_1": 0.8,
-            "hidden_2": 0.8,
-            **dict.fromkeys(("gmf_user", "gmf_item"), 0.71875),
-            **dict.fromkeys(("mlp_user", "mlp_item"), 0.97),
-        },
-        learning_rate=0.005,
-        epochs=8,
-        rising=0.01,
+        dict.fromkeys(("gmf_user", "gmf_item"), 45 / 64), learning_rate=0.02, epochs=250
     ),
+    rounding=Passes(learning_rate=0.0005, epochs=2),
 )

@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import compression, compression_costs, frappe
+from benchmarks import compression, compression_costs, compression_pairs, frappe
 from benchmarks.compression_families import FAMILIES
 from benchmarks.compression_fields import FieldFamily
 from rsutils import settings
+from rsutils.compress import prunable
 from rsutils.models.fields import FieldModel
+from rsutils.models.ncf import NCFConfig, build
 from rsutils.serve import export_onnx
 
 
@@ -49,14 +51,6 @@ def test_losses_are_shares_of_ndcg_and_differences_of_auc():
 
 def test_plans_of_pruning_come_to_four_fifths_of_all_weights():
     sizes = {
-        "neumf": {
-            "gmf_user": 6040 * 64,
-            "gmf_item": 3706 * 64,
-            "mlp_user": 6040 * 32,
-            "mlp_item": 3706 * 32,
-            "hidden_1": 64 * 64,
-            "hidden_2": 64 * 32,
-        },
         "deepfm": {
             "factors": 5382 * 16,
             "weights": 5382,
@@ -76,6 +70,23 @@ def test_plans_of_pruning_come_to_four_fifths_of_all_weights():
         assert zeros / sum(layers.values()) == pytest.approx(0.8, abs=0.003), name
 
 
+def test_what_neumf_is_pruned_to_is_a_fifth_of_gmf_and_scores_as_it_did():
+    network = build(keras, NCFConfig(60, 40, 64, 32, (64, 32, 16)))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(size=weights.shape) for weights in network.get_weights()])
+    user, item = (network.get_layer(f"gmf_{side}").embeddings.numpy() for side in ("user", "item"))
+    weight = network.get_layer("logit").kernel.numpy()[:64, 0]
+    compression_pairs.prune_to_products(network, FAMILIES["neumf"].pruning.sparsity)
+    kernels = [weights.numpy() for weights in prunable(network).values()]
+    zeros = sum((kernel == 0).sum() for kernel in kernels) / sum(kernel.size for kernel in kernels)
+    assert zeros > 0.797
+    worth = np.linalg.norm(user, axis=0) * np.linalg.norm(item * weight, axis=0)
+    kept = np.argsort(-worth)[:19]
+    expected = (user[3] * item[5] * weight)[kept].sum() + network.get_layer("logit").bias.numpy()[0]
+    found = network({"user": np.array([3]), "item": np.array([5])}).numpy()[0, 0]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.real_data
 @pytest.mark.usefixtures("real_data")
 def test_a_small_run_prints_what_each_file_is_worth(tmp_path, monkeypatch, capsys):
@@ -88,11 +99,18 @@ def test_a_small_run_prints_what_each_file_is_worth(tmp_path, monkeypatch, capsy
         return FieldModel("dnfm", 8, seed=seed, **options).fit(train, n_features=5382)
 
     monkeypatch.setattr(FieldFamily, "trained", trained)
-    names = ["fp32", "int8", "int4_tables"]
-    compression.main(["--family", "dnfm", "--system", *names, "--seed", "3"])
+    names = ["fp32", "int8", "int8_precomputed", "int4_tables", "int4_aware"]
+    names += ["litert_fp32", "litert_int8"]
+    compression.main(["--family", "dnfm", "--system", *names, "student", "--seed", "3"])
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["system"] for row in rows] == [f"dnfm_{name}" for name in names]
-    fp32, int8, int4 = rows
+    fp32, int8, precomputed, int4, aware, litert, litert_int8 = rows
+    assert precomputed["bytes_ratio"] < 0.9
+    assert abs(precomputed["loss"]) < 0.01
+    assert aware["tables_ratio"] == pytest.approx(int4["tables_ratio"], abs=0.001)
+    assert (litert["loss"], litert["bytes_ratio"], litert["top10_overlap"]) == (0, 1, 1)
+    assert litert["auc"] == pytest.approx(fp32["auc"], abs=1e-4)
+    assert litert_int8["bytes_ratio"] < 0.5
     assert (fp32["loss"], fp32["bytes_ratio"], fp32["top10_overlap"]) == (0, 1, 1)
     assert int4["bytes_ratio"] < int8["bytes_ratio"] < 0.4
     assert 0.5 < int4["top10_overlap"] <= 1

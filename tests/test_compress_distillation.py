@@ -18,9 +18,11 @@ from rsutils.compress.distillation import (
     standardized,
     teacher_scores,
 )
+from rsutils.compress.logit_fit import calibrate_logit
 from rsutils.compress.low_rank import truncate
 from rsutils.compress.mixed_table import MixedTable
-from rsutils.compress.score_distillation import BlockBatches, ScoreDistillation
+from rsutils.compress.pruning import KeepZeros
+from rsutils.compress.score_distillation import BlockBatches, ScoreDistillation, distil
 from rsutils.compress.student import Student
 from rsutils.compress.student_network import StudentConfig, build, towers
 from rsutils.compress.twin import make_twin
@@ -28,6 +30,8 @@ from rsutils.data.dataset import FieldRows
 from rsutils.data.interactions import Interactions
 from rsutils.models import EASE, Popularity
 from rsutils.models.fields import FieldModel
+from rsutils.models.ncf import NCF
+from rsutils.serve.onnx_compress import compress_onnx
 from rsutils.serve.onnx_export import export_onnx
 from rsutils.serve.onnx_scorer import OnnxScorer
 
@@ -258,6 +262,40 @@ def test_the_logit_is_calibrated(student, log):
     assert observed > drawn
 
 
+def test_tables_learnt_in_few_bits_are_those_of_the_file(log, teacher, tmp_path):
+    student = Student(**{**SMALL, "epochs": 20}, table_bits=4).fit(log, teacher)
+    exact = export_onnx(student.model_, tmp_path / "exact.onnx")
+    codes = compress_onnx(exact, tmp_path / "codes.onnx", tables=4)
+    pairs = {"user": np.arange(20, dtype=np.int32), "item": np.arange(20, dtype=np.int32)}
+    np.testing.assert_allclose(OnnxScorer(codes)(pairs), OnnxScorer(exact)(pairs), atol=1e-4)
+    rows = student.model_.get_layer("item_factors").embeddings.numpy()
+    assert max(len(np.unique(np.abs(row.round(6)))) for row in rows) <= 8
+
+
+def test_other_towers_can_be_taught_while_their_zeros_stay(log, teacher):
+    """Such as the two tables of a pruned NCF."""
+    network = NCF(6, hidden=(), progress=False, epochs=1).fit(log).model_
+    for name in ("gmf_user", "gmf_item"):
+        table = network.get_layer(name).embeddings
+        table.assign(table.numpy() * (np.arange(6) < 4))
+    inputs = {each.name: each for each in network.inputs}
+    sides = [keras.Model(inputs[s], network.get_layer(f"gmf_{s}").output) for s in ("user", "item")]
+    options = {"blocks": 1, "epochs": 60, "batch_size": 16, "learning_rate": 0.1}
+    distil(*sides, teacher, log.to_csr(), **options, callbacks=[KeepZeros(network)])
+    scores = sides[0](np.arange(40)).numpy() @ sides[1](np.arange(20)).numpy().T
+    free = log.to_csr().toarray()[:40] == 0
+    for zeros in ("gmf_user", "gmf_item"):
+        assert not network.get_layer(zeros).embeddings.numpy()[:, 4:].any()
+    both = [np.where(free, each[:40], -np.inf).argsort(1)[:, -3:] for each in (scores, teacher)]
+    assert np.mean([len(set(a) & set(b)) for a, b in zip(*both, strict=True)]) > 1.5
+    before = network({"user": np.arange(20), "item": np.arange(20)}).numpy()
+    calibrate_logit(network, log)
+    after = network({"user": np.arange(20), "item": np.arange(20)}).numpy()
+    assert (before.argsort(0) == after.argsort(0)).all()
+    with pytest.raises(ValueError, match=r"shape \(41, 19\)"):
+        distil(*sides, teacher[:, 1:], log.to_csr())
+
+
 def test_a_user_without_a_history_gets_what_is_popular(student, log):
     counts = np.bincount(log.item, minlength=20)
     assert student.recommend([40], k=1)[0, 0] == counts.argmax()
@@ -301,6 +339,7 @@ def test_the_smallest_tables_can_be_learnt(shape):
         (lambda: Student(weight=1.1), "weight is 1.1"),
         (lambda: Student(features=0), "features is 0"),
         (lambda: Student(hidden=-1), "hidden is -1"),
+        (lambda: Student(table_bits=5), "table_bits is 5; expected 8, 4 or None"),
     ],
 )
 def test_bad_input_is_refused(call, message):

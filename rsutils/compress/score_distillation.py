@@ -1,5 +1,6 @@
 """How two towers are trained to rank as a matrix of scores does, a block of items at a time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from rsutils.training import EpochBatches
+from rsutils.training import EpochBatches, fit
 
 FAR = -1e9
 """Added to the score of an item that is left out of a softmax."""
@@ -135,3 +136,78 @@ class BlockBatches(EpochBatches):
         start *= self.batch_size
         users = self.order[block, start : start + self.batch_size]
         return {"user": users, "block": np.array([block], np.int32)}
+
+
+def check_teacher(teacher: np.ndarray, shape: tuple[int, int]) -> None:
+    """A teacher has a finite score for every user and item.
+
+    Raises:
+        ValueError: the scores are of another shape or not finite.
+    """
+    if np.shape(teacher) != shape:
+        raise ValueError(
+            f"The teacher's scores have the shape {np.shape(teacher)}; expected {shape}."
+        )
+    if not np.isfinite(teacher).all():
+        raise ValueError("The teacher has scores that are not finite.")
+
+
+def distil(
+    user_tower: Any,
+    item_tower: Any,
+    teacher: np.ndarray,
+    taken: sparse.csr_matrix,
+    *,
+    temperature: float = 1.5,
+    weight: float = 0.4,
+    power: float = 0.5,
+    learning_rate: float = 0.01,
+    epochs: int = 250,
+    batch_size: int = 1024,
+    blocks: int = 7,
+    seed: int = 0,
+    progress: str | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Train two towers so that the product of their vectors ranks as a teacher does.
+
+    See :class:`ScoreDistillation` for what is minimised.
+
+    Args:
+        user_tower: from (n,) user ids to (n, features).
+        item_tower: from (m,) item ids to (m, features).
+        teacher: (n_users, n_items) scores.
+        taken: (n_users, n_items) csr, what the users have.
+        temperature: by which the teacher's scores are divided.
+        weight: of the teacher, from 0 to 1.
+        power: a user's n observed interactions count n^power all together.
+        learning_rate: of Adam at the start; it falls to 0 as a cosine.
+        epochs: passes over all users and items.
+        batch_size: users a step.
+        blocks: into how many blocks the items are cut.
+        seed: of the order and the blocks.
+        progress: title of the progress bar, or None for no bar.
+        callbacks: of Keras.
+
+    Raises:
+        ValueError: the teacher's scores are of another shape than ``taken``, or not finite.
+        FloatingPointError: training diverged.
+    """
+    check_teacher(teacher, taken.shape)
+    n_users, n_items = taken.shape
+    blocks = min(blocks, n_items)
+    model = ScoreDistillation(
+        user_tower, item_tower, teacher, taken, blocks, temperature, weight, power, seed
+    )
+    batches = BlockBatches(n_users, blocks, batch_size, seed)
+    fit(
+        model,
+        batches,
+        None,
+        learning_rate,
+        epochs,
+        progress,
+        callbacks,
+        jit_compile=False,
+        steps_per_execution=min(8, len(batches)),
+    )

@@ -8,17 +8,15 @@ import numpy as np
 from scipy.sparse.linalg import svds
 
 from rsutils.compress.compact_tables import CompactTable
-from rsutils.compress.score_distillation import BlockBatches, ScoreDistillation
+from rsutils.compress.logit_fit import calibrate_logit
+from rsutils.compress.quantized_table import CLIPPED_STEPS
+from rsutils.compress.rounding import QuantizationAware
+from rsutils.compress.score_distillation import check_teacher, distil
 from rsutils.compress.student_network import SIDES, TABLE_SCALE, StudentConfig, build, towers
 from rsutils.data.interactions import Interactions
-from rsutils.data.negatives import sample_negatives
 from rsutils.models.checks import check_counts, check_positive, check_range
 from rsutils.models.pair_recommender import PairRecommender
 from rsutils.models.popularity import item_counts
-from rsutils.training import fit
-
-PAIRS = 1 << 16
-"""Observed pairs, at most, that the logit's scale and bias are fitted on."""
 
 
 class Student(PairRecommender):
@@ -46,6 +44,8 @@ class Student(PairRecommender):
         batch_size: users a step.
         blocks: into how many blocks the items are cut.
         negatives: pairs drawn for each observed one, when the logit is fitted.
+        table_bits: 8 or 4 to learn with rows rounded to so many bits (``QuantizationAware``) from
+            two fifths of the epochs on, so that a file with such tables holds what was learnt.
         seed: of the first weights, the order and the blocks.
         progress: show a progress bar.
 
@@ -80,6 +80,7 @@ class Student(PairRecommender):
         batch_size: int = 1024,
         blocks: int = 7,
         negatives: int = 4,
+        table_bits: int | None = None,
         seed: int = 0,
         progress: bool = True,
     ) -> None:
@@ -89,6 +90,8 @@ class Student(PairRecommender):
         check_positive(learning_rate=learning_rate, temperature=temperature)
         check_range(0, np.inf, hidden=hidden)
         check_range(0, 1, weight=weight, power=power)
+        if table_bits not in (None, *CLIPPED_STEPS):
+            raise ValueError(f"table_bits is {table_bits!r}; expected 8, 4 or None.")
         self.user_dimensions = user_dimensions
         self.item_dimensions = item_dimensions
         self.hidden = hidden
@@ -101,6 +104,7 @@ class Student(PairRecommender):
         self.batch_size = batch_size
         self.blocks = blocks
         self.negatives = negatives
+        self.table_bits = table_bits
         self.seed = seed
         self.progress = progress
 
@@ -131,44 +135,36 @@ class Student(PairRecommender):
             ValueError: ``interactions`` is empty, or the scores are of another shape or not finite.
         """
         self._start_fit(interactions)
-        if np.shape(teacher) != (self.n_users_, self.n_items_):
-            raise ValueError(
-                f"The teacher's scores have the shape {np.shape(teacher)}; expected "
-                f"{(self.n_users_, self.n_items_)}."
-            )
-        if not np.isfinite(teacher).all():
-            raise ValueError("The teacher has scores that are not finite.")
+        check_teacher(teacher, (self.n_users_, self.n_items_))
         taken = interactions.to_csr()
         self.cold_ = np.diff(taken.indptr) == 0
         self.popularity_ = item_counts(interactions) / np.float32(len(interactions))
         self.model_ = build(keras, self.config())
         self._prepare_scoring()
         self._start_near(np.asarray(teacher, np.float32))
-        distillation = ScoreDistillation(
+        distil(
             *towers(self.model_),
             teacher,
             taken,
-            min(self.blocks, self.n_items_),
-            self.temperature,
-            self.weight,
-            self.power,
-            self.seed,
+            temperature=self.temperature,
+            weight=self.weight,
+            power=self.power,
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            blocks=self.blocks,
+            seed=self.seed,
+            progress="student" if self.progress else None,
+            callbacks=[*callbacks, *self._rounding()],
         )
-        batches = BlockBatches(self.n_users_, distillation.n_blocks, self.batch_size, self.seed)
-        title = "student" if self.progress else None
-        fit(
-            distillation,
-            batches,
-            None,
-            self.learning_rate,
-            self.epochs,
-            title,
-            callbacks,
-            jit_compile=False,
-            steps_per_execution=min(8, len(batches)),
-        )
-        self._calibrate(interactions)
+        calibrate_logit(self.model_, interactions, self.negatives, self.seed)
         return self
+
+    def _rounding(self) -> list[QuantizationAware]:
+        if self.table_bits is None:
+            return []
+        bits = {f"{side}_factors": self.table_bits for side in SIDES}
+        return [QuantizationAware(self.model_, bits, start=self.epochs * 2 // 5)]
 
     def _start_near(self, teacher: np.ndarray) -> None:
         """Begin with the largest singular vectors of the teacher, handed on as they are."""
@@ -189,39 +185,3 @@ class Student(PairRecommender):
             kernel[:, :rank] = np.eye(len(kernel), rank)
             kernel[: first.shape[1], rank:] = 0
             last.assign(kernel)
-
-    def _calibrate(self, interactions: Interactions) -> None:
-        """Fit scale and bias of the logit by logistic regression on observed and drawn pairs."""
-        rng = np.random.default_rng(self.seed)
-        chosen = rng.permutation(len(interactions))[:PAIRS]
-        user, item = interactions.user[chosen], interactions.item[chosen]
-        drawn = sample_negatives(interactions, user, self.negatives, seed=self.seed)
-        users = np.concatenate([user, np.repeat(user, self.negatives)])
-        items = np.concatenate([item, drawn.ravel()])
-        logit = self.model_.get_layer("logit")
-        product = keras.Model(self.model_.inputs, logit.input)
-        score = product({"user": users, "item": items}).numpy()[:, 0].astype(float)
-        label = np.arange(len(score)) < len(user)
-        logit.set_weights(_logistic(score, label))
-
-
-def _logistic(score: np.ndarray, label: np.ndarray, steps: int = 25) -> list[np.ndarray]:
-    """Scale and bias by Newton's method; scores that do not tell labels apart keep a scale of 1.
-
-    Returns:
-        The weights of a layer with one input and one output.
-    """
-    spread = score.std()
-    if not spread > 0:
-        return [np.ones((1, 1), np.float32), np.zeros(1, np.float32)]
-    x = np.stack([(score - score.mean()) / spread, np.ones_like(score)])
-    found = np.zeros(2)
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-found @ x))
-        # A little of each square, so that labels that can be told apart wholly have an end as well.
-        gradient = x @ (p - label) + 1e-2 * found
-        hessian = (x * (p * (1 - p))) @ x.T + 1e-2 * np.eye(2)
-        found -= np.clip(np.linalg.solve(hessian, gradient), -2, 2)
-    scale = found[0] / spread if found[0] > 0 else 1.0
-    bias = found[1] - scale * score.mean()
-    return [np.full((1, 1), scale, np.float32), np.full(1, bias, np.float32)]
