@@ -23,7 +23,7 @@ def opened(path: Path, threads: int = 1) -> Callable[[Any], np.ndarray]:
 
 
 def costs(path: Path, fp32: Path, inputs: dict[str, np.ndarray]) -> dict[str, float]:
-    """Bytes, and milliseconds a call with one thread and two, absolute and against fp32."""
+    """Bytes, memory, and milliseconds a call with one thread and two."""
     found: dict[str, float] = {
         "bytes": bytes_on_disk(path),
         "zipped_bytes": zipped_bytes(path),
@@ -32,13 +32,22 @@ def costs(path: Path, fp32: Path, inputs: dict[str, np.ndarray]) -> dict[str, fl
         "peak_mb": memory_of(path, inputs),
     }
     for threads, suffix in ((1, ""), (2, "_2_threads")):
-        both = [opened(each, threads) for each in (path, fp32)]
-        times = np.array(
-            [[latency(each, inputs, repeats=200).p50_ms for each in both] for _ in range(TURNS)]
-        )
-        found[f"p50_ms{suffix}"] = float(np.median(times[:, 0]))
-        found[f"p50_ratio{suffix}"] = float(np.median(times[:, 0] / times[:, 1]))
+        found |= timed(path, fp32, inputs, threads, suffix)
     return found
+
+
+def timed(
+    path: Path, fp32: Path, inputs: dict[str, np.ndarray], threads: int, suffix: str
+) -> dict[str, float]:
+    """Milliseconds a call, absolute and against fp32, by turns."""
+    both = [opened(each, threads) for each in (path, fp32)]
+    times = np.array(
+        [[latency(each, inputs, repeats=200).p50_ms for each in both] for _ in range(TURNS)]
+    )
+    return {
+        f"p50_ms{suffix}": float(np.median(times[:, 0])),
+        f"p50_ratio{suffix}": float(np.median(times[:, 0] / times[:, 1])),
+    }
 
 
 def memory_of(path: Path, inputs: dict[str, np.ndarray]) -> float:

@@ -12,9 +12,16 @@ import numpy as np
 from benchmarks import ncf_ml1m
 from benchmarks.compression_costs import opened
 from benchmarks.compression_family import LISTS, Family, Passes, Pruning
-from rsutils.compress import KeepZeros, Student, column_mask, prunable, prune, teacher_scores
-from rsutils.compress.logit_fit import calibrate_logit
-from rsutils.compress.score_distillation import distil
+from rsutils.compress import (
+    KeepZeros,
+    Student,
+    calibrate_logit,
+    column_mask,
+    distil,
+    prunable,
+    prune,
+    teacher_scores,
+)
 from rsutils.data import load
 from rsutils.evaluate import sampled
 from rsutils.models.ncf import build
@@ -48,6 +55,11 @@ class PairFamily(Family):
             items = np.append(others, item).astype(np.int32)
             found.append({"user": np.full(len(items), user, np.int32), "item": items})
         return found
+
+    def all_items(self) -> dict[str, np.ndarray]:
+        """A user with every item there is."""
+        n_items = load(self.dataset).published.train.n_items
+        return {"user": np.zeros(n_items, np.int32), "item": np.arange(n_items, dtype=np.int32)}
 
     def student(self, seed: int, **settings: int) -> Any:
         """A small model that learns from the mean of three larger ones."""

@@ -26,6 +26,17 @@ def calibrate_logit(
         interactions: the observed pairs.
         negatives: drawn for each.
         seed: of the pairs that are used and drawn.
+
+    Example:
+        >>> import keras
+        >>> from rsutils.models.ncf import NCFConfig, build
+        >>> log = Interactions.of(user=[0, 0, 1, 1, 2, 2], item=[0, 1, 0, 1, 2, 3])
+        >>> network = build(keras, NCFConfig(n_users=3, n_items=4, hidden=()))
+        >>> pairs = {"user": np.repeat(np.arange(3), 4), "item": np.tile(np.arange(4), 3)}
+        >>> before = network(pairs).numpy().argsort(axis=0)
+        >>> calibrate_logit(network, log)
+        >>> (before == network(pairs).numpy().argsort(axis=0)).all()
+        np.True_
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(interactions))[:PAIRS]

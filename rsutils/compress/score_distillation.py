@@ -192,6 +192,15 @@ def distil(
     Raises:
         ValueError: the teacher's scores are of another shape than ``taken``, or not finite.
         FloatingPointError: training diverged.
+
+    Example:
+        >>> ids = [keras.Input((), dtype="int32") for _ in range(2)]
+        >>> towers = [keras.Model(each, keras.layers.Embedding(2, 2)(each)) for each in ids]
+        >>> teacher, taken = np.array([[0.0, 9.0], [9.0, 0.0]]), sparse.csr_matrix((2, 2))
+        >>> distil(*towers, teacher, taken, blocks=1, epochs=30, learning_rate=0.3, weight=1.0)
+        >>> users, items = (tower(np.arange(2)).numpy() for tower in towers)
+        >>> (users @ items.T).argmax(1).tolist()
+        [1, 0]
     """
     check_teacher(teacher, taken.shape)
     n_users, n_items = taken.shape
