@@ -25,7 +25,6 @@ from benchmarks.compression_costs import costs, opened, overlap, timed
 from benchmarks.compression_families import FAMILIES, base
 from benchmarks.compression_family import Family
 from benchmarks.compression_pairs import PairFamily
-from rsutils import settings
 from rsutils.compress import fold_batch_norm
 from rsutils.measure import bytes_on_disk, processor
 from rsutils.serve import export_litert, export_onnx
@@ -64,9 +63,6 @@ class Whole:
 def run(family: Family, names: Sequence[str], seed: int) -> None:
     """Print a row for each system."""
     model = base(family.name, seed)
-    keep = settings.BUILD / "compression" / f"{family.name}_{seed}"
-    if not keep.exists():
-        model.save(keep)
     with tempfile.TemporaryDirectory() as folder:
         whole = Whole(family, model, Path(folder))
         for name in names:

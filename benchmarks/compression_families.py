@@ -17,6 +17,6 @@ def base(name: str, seed: int) -> Any:
     family = FAMILIES[name]
     folder = settings.BUILD / "compression" / f"{name}_{seed}"
     if not folder.exists():
-        return family.trained(seed)
+        family.trained(seed).save(folder)
     kind = NCF if isinstance(family, PairFamily) else FieldModel
     return kind.load(folder)

@@ -1,6 +1,6 @@
 """NeuMF on MovieLens 1M, to be made smaller."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -11,9 +11,8 @@ import numpy as np
 
 from benchmarks import ncf_ml1m
 from benchmarks.compression_costs import opened
-from benchmarks.compression_family import LISTS, Family, Passes, Pruning
+from benchmarks.compression_family import LISTS, Family, Passes, Pruning, pruner
 from rsutils.compress import (
-    KeepZeros,
     Student,
     calibrate_logit,
     column_mask,
@@ -27,6 +26,11 @@ from rsutils.evaluate import sampled
 from rsutils.models.ncf import build
 from rsutils.models.pairs import scores_of_pairs
 from rsutils.training import PairBatches
+
+BLOCKS, USERS = 7, 1024
+"""Blocks of items and users a step, when tables are taught."""
+DIMENSIONS = 26
+"""Of GMF's 64, that pruning begins with."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,11 @@ class PairFamily(Family):
         """What GMF is left with, taught by the student's teachers.
 
         At this sparsity the MLP does not help any more: all of its weights go, and of GMF's
-        dimensions those of least worth, in both tables.
+        dimensions those of least worth, in both tables. From what is left the smallest weights go
+        while the tables learn.
         """
         train, network = load(self.dataset).published.train, model.model_
-        prune_to_products(network, self.pruning.sparsity)
+        prune_to_products(network, DIMENSIONS)
         inputs = {each.name: each for each in network.inputs}
         towers = [
             keras.Model(inputs[side], network.get_layer(f"gmf_{side}").output)
@@ -104,8 +109,10 @@ class PairFamily(Family):
             train.to_csr(),
             learning_rate=self.pruning.learning_rate,
             epochs=self.pruning.epochs,
+            batch_size=USERS,
+            blocks=BLOCKS,
             seed=model.seed,
-            callbacks=[KeepZeros(network)],
+            callbacks=[pruner(model, self.pruning, BLOCKS * -(-train.n_users // USERS))],
         )
         calibrate_logit(network, train, seed=model.seed)
         return model
@@ -131,7 +138,7 @@ def _teacher(seed: int) -> np.ndarray:
     return teacher_scores(models, train.to_csr())
 
 
-def prune_to_products(network: Any, sparsity: Mapping[str, float]) -> None:
+def prune_to_products(network: Any, dimensions: int) -> None:
     """Leave GMF's dimensions of most worth; the output layer's weights go into the item table."""
     known = prunable(network)
     kernel, bias = network.get_layer("logit").get_weights()
@@ -140,7 +147,8 @@ def prune_to_products(network: Any, sparsity: Mapping[str, float]) -> None:
     network.get_layer("logit").set_weights([(np.arange(len(kernel)) < size)[:, None], bias])
     tables = [known[name].numpy() for name in ("gmf_user", "gmf_item")]
     worth = np.prod([np.linalg.norm(table, axis=0) for table in tables], axis=0)
-    prune(network, sparsity, partial(column_mask, worth=worth))
+    share = dict.fromkeys(("gmf_user", "gmf_item"), 1 - dimensions / size)
+    prune(network, share, partial(column_mask, worth=worth))
     for name, weights in known.items():
         if name.startswith(("mlp", "hidden")):
             weights.assign(np.zeros(weights.shape, np.float32))
@@ -151,7 +159,7 @@ NEUMF = PairFamily(
     "ndcg@10",
     relative=True,
     pruning=Pruning(
-        dict.fromkeys(("gmf_user", "gmf_item"), 45 / 64), learning_rate=0.02, epochs=250
+        dict.fromkeys(("gmf_user", "gmf_item"), 0.7), learning_rate=0.02, epochs=250, rising=0.4
     ),
     rounding=Passes(learning_rate=0.0005, epochs=2),
 )
