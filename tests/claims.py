@@ -192,6 +192,32 @@ def zeros_and_few_bits_go_together(rows: Rows) -> None:
     assert both["auc"] >= rows["fp32"]["auc"] - 0.02
 
 
+def the_teacher_is_what_helps(rows: Rows) -> None:
+    """The same network, passes and settings, on labels alone (lesson 13)."""
+    assert rows["student"]["ndcg@10"] >= 1.1 * rows["student_on_labels"]["ndcg@10"]
+    assert rows["student"]["ndcg@10"] >= 0.8 * rows["teacher"]["ndcg@10"]
+    assert rows["student"]["bytes"] <= 0.2 * rows["teacher"]["bytes"]
+
+
+def the_search_finds_a_small_file_that_is_about_as_good(rows: Rows) -> None:
+    student, smallest = rows["student"], rows["smallest"]
+    assert smallest["zipped_bytes"] <= 0.25 * student["zipped_bytes"]
+    assert smallest["ndcg@10"] >= 0.92 * student["ndcg@10"]
+
+
+def strangers_in_one_row_cost_more_than_short_rows(rows: Rows) -> None:
+    assert rows["tables_hashed"]["ndcg@10"] <= 0.6 * rows["tables_low_rank"]["ndcg@10"]
+    assert rows["tables_low_rank"]["ndcg@10"] <= rows["tables_full"]["ndcg@10"]
+
+
+def two_tasks_share_a_table(rows: Rows) -> None:
+    separate = rows["separate"]
+    for kind in ("shared_bottom", "mmoe"):
+        assert rows[kind]["parameters"] <= 0.6 * separate["parameters"], kind
+        assert rows[kind]["auc_click"] >= max(separate["auc_click"] - 0.04, 0.65), kind
+        assert rows[kind]["auc_like"] >= max(separate["auc_like"] - 0.04, 0.55), kind
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -245,6 +271,15 @@ CLAIMS: dict[str, list[Claim]] = {
         fewer_bits_cost_little,
         training_with_the_rounding_saves_kernels_of_two_bits,
         zeros_and_few_bits_go_together,
+    ],
+    "13": [
+        beats_popularity("teacher", 1.4),
+        beats_popularity("student", 1.4),
+        beats_popularity("smallest", 1.3),
+        the_teacher_is_what_helps,
+        the_search_finds_a_small_file_that_is_about_as_good,
+        strangers_in_one_row_cost_more_than_short_rows,
+        two_tasks_share_a_table,
     ],
 }
 

@@ -222,6 +222,36 @@ def test_files_are_as_small_as_their_weights_and_close(
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
 
 
+def test_each_table_has_bits_of_its_own(tmp_path):
+    """The file scores as the network does whose tables were rounded one by one."""
+    model = neumf()
+    fp32 = export_onnx(model, tmp_path / "fp32.onnx")
+    chosen = {"gmf_user": 8, "gmf_item": 4, "mlp_user": 16, "mlp_item": None}
+    small = compress_onnx(fp32, tmp_path / "small.onnx", tables=chosen)
+    stored = [(len(v), v.shape[1], v.dtype.name) for v in long_arrays(small)]
+    assert sorted(stored) == [
+        (N_ITEMS, 8, "uint8"),
+        (N_ITEMS, 16, "float32"),
+        (N_USERS, 16, "float16"),
+        (N_USERS, 16, "int8"),
+    ]
+    for name, bits in chosen.items():
+        table = model.get_layer(name).embeddings
+        if bits == 16:
+            table.assign(table.numpy().astype(np.float16))
+        elif bits:
+            table.assign(QuantizedTable.of(table.numpy(), bits).rows(np.arange(table.shape[0])))
+    np.testing.assert_allclose(OnnxScorer(small)(pairs()), model(pairs()).numpy(), atol=1e-5)
+    both = compress_onnx(fp32, tmp_path / "both.onnx", tables={"gmf_user": 4}, dense=8)
+    assert sorted(v.dtype.name for v in long_arrays(both)) == ["float32"] * 3 + ["uint8"]
+
+
+def long_arrays(path):
+    """The tables of a file, whatever they are called in it."""
+    arrays = constants(read_onnx(path).graph).values()
+    return [v for v in arrays if v.ndim == 2 and len(v) in (N_USERS, N_ITEMS) and v.shape[1] > 1]
+
+
 def test_a_large_table_in_four_bits_is_below_fifteen_hundredths(tmp_path):
     table = np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32)
     scorer, fp32 = lookup(tmp_path, table, 4)
@@ -246,6 +276,13 @@ def test_calibrated_layers_run_in_int8_and_spare_the_rest(files, tmp_path):
     ("settings", "message"),
     [
         ({}, "tables and dense are both None"),
+        ({"tables": {"gmf_user": None}}, "there is nothing to compress"),
+        ({"tables": {}}, "there is nothing to compress"),
+        ({"tables": {"gmf_user": 5}}, r"tables is \{'gmf_user': 5\}, dense None; expected one of"),
+        (
+            {"tables": {"gmf_user": 8, "user": 8}},
+            r"no table 'user'; the graph has .*gmf_user",
+        ),
         ({"tables": 5}, r"tables is 5, dense None; expected one of"),
         ({"dense": 4}, r"tables is None, dense 4; expected one of"),
         ({"tables": 8, "calibration": [{}]}, "dense is None; it is for dense=8"),

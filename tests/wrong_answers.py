@@ -451,6 +451,36 @@ def packed_by(place=lambda codes: np.split(codes, 2, axis=1), move=8, shift=4):
     return pack
 
 
+# Lesson 13
+
+
+def soft_targets_of(scale=lambda scores, temperature: scores / temperature):
+    def attempt(scores, taken, temperature):
+        scores = np.where(taken, -np.inf, scale(scores, temperature))
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum()
+
+    return attempt
+
+
+def soft_targets_that_overflow(scores, taken, temperature):
+    with np.errstate(over="ignore", invalid="ignore"):
+        powers = np.where(taken, 0, np.exp(scores / temperature))
+        return powers / powers.sum()
+
+
+def taken_gets_a_share(scores, taken, temperature):
+    return soft_targets_of()(scores, np.zeros_like(taken), temperature)
+
+
+def shares_before_the_mask(scores, taken, temperature):
+    return np.where(taken, 0, taken_gets_a_share(scores, taken, temperature))
+
+
+def clustered_bytes_of(book=4, unit=8, bits=lambda k: np.ceil(np.log2(k))):
+    return lambda n, k: n * bits(k) / unit + book * k
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -713,5 +743,30 @@ WRONG_ANSWERS = {
         packed_by(shift=3),
         lambda codes: packed_by()(codes).astype(np.int64),
         lambda codes: codes,
+    ],
+    "lesson_13.soft_targets": [
+        soft_targets_of(lambda scores, temperature: scores),
+        soft_targets_of(lambda scores, temperature: scores * temperature),
+        soft_targets_that_overflow,
+        taken_gets_a_share,
+        shares_before_the_mask,
+        lambda scores, taken, temperature: soft_targets_of()(scores, taken, temperature)[~taken],
+    ],
+    "lesson_13.rows_in_use": [
+        lambda n, m: min(n, m),
+        lambda n, m: m * (1 - 1 / m) ** n,
+        lambda n, m: n - m * (1 - (1 - 1 / m) ** n),
+        lambda n, m: m * (1 - (1 - 1 / m) ** (n - 1)),
+        lambda n, m: 1 - (1 - 1 / m) ** n,
+        lambda n, m: n - n * (n - 1) / (2 * m),
+    ],
+    "lesson_13.clustered_bytes": [
+        clustered_bytes_of(book=0),
+        clustered_bytes_of(book=1),
+        clustered_bytes_of(unit=1),
+        clustered_bytes_of(bits=np.log2),
+        clustered_bytes_of(bits=lambda k: np.floor(np.log2(k))),
+        clustered_bytes_of(bits=lambda k: k),
+        clustered_bytes_of(bits=lambda k: 8),
     ],
 }

@@ -6,6 +6,7 @@ What scores needs neither TensorFlow nor Keras, and does not load them.
 from rsutils import lazy
 
 _MODULE_OF = {
+    "CompressionFront": "compression_search",
     "LiteRTRunner": "litert",
     "LiteRTScorer": "litert",
     "OnnxScorer": "onnx_scorer",
@@ -13,6 +14,7 @@ _MODULE_OF = {
     "export_litert": "litert",
     "export_onnx": "onnx_export",
     "precompute_onnx": "onnx_precompute",
+    "search_compression": "compression_search",
 }
 
 __all__ = [*_MODULE_OF]

@@ -1,5 +1,6 @@
 """Smaller tables inside of an ONNX graph: rows are looked up as codes and made real afterwards."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,29 @@ def tables_of(graph: Any) -> dict[str, np.ndarray]:
     }
 
 
-def shrink_tables(graph: Any, bits: int) -> None:
-    """Store every table in fewer bits, in place.
+def bits_by_table(graph: Any, bits: Mapping[str, int | None] | int) -> dict[str, int]:
+    """The bits that each table of a graph is to have, by its name there.
+
+    Args:
+        graph: of an ONNX model.
+        bits: for all tables, or by the name of the Keras layer, which is what stands before
+            ``/embeddings``. Tables that are not named, or get None, are left out.
+
+    Raises:
+        ValueError: there is no table, or none of a name.
+    """
+    tables = {name.removesuffix("/embeddings"): name for name in tables_of(graph)}
+    if not tables:
+        raise ValueError("The graph looks up no rows of a float32 table; leave `tables` out.")
+    chosen = bits if isinstance(bits, Mapping) else dict.fromkeys(tables, bits)
+    for name in chosen:
+        if name not in tables:
+            raise ValueError(f"There is no table {name!r}; the graph has {', '.join(tables)}.")
+    return {tables[name]: wanted for name, wanted in chosen.items() if wanted}
+
+
+def shrink_tables(graph: Any, bits: Mapping[str, int]) -> None:
+    """Store tables in fewer bits, in place.
 
     With 8 or 4 bits a table becomes a :class:`QuantizedTable`, and the rows are exactly those of
     its ``rows``. A table of one dimension would spend as much on scales as on codes: its transpose
@@ -33,15 +55,10 @@ def shrink_tables(graph: Any, bits: int) -> None:
 
     Args:
         graph: of an ONNX model with opset 18 or later.
-        bits: 16, 8 or 4.
-
-    Raises:
-        ValueError: there is no table.
+        bits: 16, 8 or 4 by table, as :func:`bits_by_table` gives them.
     """
     tables = tables_of(graph)
-    if not tables:
-        raise ValueError("The graph looks up no rows of a float32 table; leave `tables` out.")
-    lookups = {name: _lookup(graph, name, table, bits) for name, table in tables.items()}
+    lookups = {name: _lookup(graph, name, tables[name], wanted) for name, wanted in bits.items()}
     nodes: list[Any] = []
     for node in graph.node:
         if node.op_type == "Gather" and node.input[0] in lookups:

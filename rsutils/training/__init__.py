@@ -6,9 +6,11 @@ Models use this room; it knows none of them.
 from rsutils.training.batches import EpochBatches
 from rsutils.training.callbacks import Progress, ReportEachEpoch, ScoreEachEpoch, keep_best
 from rsutils.training.fitting import fit
+from rsutils.training.front import Front, search_front
 from rsutils.training.lora import enable_lora, merge_lora
 from rsutils.training.pair_batches import PairBatches
 from rsutils.training.pair_prediction import PairPrediction
+from rsutils.training.pareto import pareto_front
 from rsutils.training.penalties import WeightedL2, penalised
 from rsutils.training.search import Found, search
 from rsutils.training.search_space import Between
@@ -20,6 +22,7 @@ __all__ = [
     "DenseAdam",
     "EpochBatches",
     "Found",
+    "Front",
     "PairBatches",
     "PairPrediction",
     "Progress",
@@ -32,6 +35,8 @@ __all__ = [
     "fit",
     "keep_best",
     "merge_lora",
+    "pareto_front",
     "penalised",
     "search",
+    "search_front",
 ]

@@ -11,20 +11,34 @@ process holds. So an interrupted search ends with the same trials as an undistur
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from rsutils.training.search_space import Settings, Space, check_space, decoded, draw
-from rsutils.training.search_storage import ended, hushed, import_optuna, open_study
+from rsutils.training.search_space import (
+    Settings,
+    Space,
+    check_count,
+    check_direction,
+    check_space,
+    decoded,
+    described,
+    draw,
+)
+from rsutils.training.search_storage import (
+    NAME_OF_STATE,
+    ended,
+    hushed,
+    import_optuna,
+    none_finished,
+    open_study,
+)
+from rsutils.training.search_trials import run_trials
 
 Report = Callable[[int, float], None]
 Objective = Callable[[Settings, Report], float]
-DIRECTIONS = ("maximize", "minimize")
-NAME_OF_STATE = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,47 +114,21 @@ def search(
     check_space(space)
     optuna = import_optuna()
     with hushed(optuna):
-        study = open_study(optuna, Path(storage), asked | {"space": _described(space)})
+        study = open_study(optuna, Path(storage), asked | {"space": described(space)})
         study.pruner = optuna.pruners.MedianPruner(startup, warmup + 1)
-        done = len(ended(study))
-        bar = tqdm(total=trials, initial=done, desc="search", unit=" trials", disable=not progress)
-        with bar:
-            for number in range(done, trials):
-                study.sampler = _sampler(optuna, seed, number)
-                _run(optuna, study, objective, space)
-                bar.update()
-                bar.set_postfix_str(_standing(study, direction))
+        run = partial(_run, optuna, study, objective, space)
+        run_trials(optuna, study, trials, seed, run, partial(_standing, study, direction), progress)
         return _found(study, space, direction)
 
 
-def _check(**values: Any) -> None:
-    if values["direction"] not in DIRECTIONS:
-        raise ValueError(
-            f"direction is {values['direction']!r}; expected one of {', '.join(DIRECTIONS)}."
-        )
-    for name, least in {"trials": 1, "seed": 0, "startup": 0, "warmup": 0}.items():
-        if not isinstance(values[name], int) or values[name] < least:
-            raise ValueError(
-                f"{name} is {values[name]!r}; expected a whole number of at least {least}."
-            )
+def _check(direction: str, **counts: Any) -> None:
+    check_direction("direction", direction)
+    for name, value in counts.items():
+        check_count(name, value, least=int(name == "trials"))
 
 
-def _described(space: Space) -> dict[str, str]:
-    return {name: repr(values) for name, values in space.items()}
-
-
-def _sampler(optuna: Any, seed: int, number: int) -> Any:
-    """Draws trial ``number`` the same whether or not this process drew those before.
-
-    Trials that never ended are no evidence: hence ``constant_liar=False``.
-    """
-    own_seed = int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0])
-    return optuna.samplers.TPESampler(seed=own_seed, constant_liar=False)
-
-
-def _run(optuna: Any, study: Any, objective: Objective, space: Space) -> None:
+def _run(optuna: Any, study: Any, objective: Objective, space: Space, trial: Any) -> None:
     """One trial; what neither ends, is pruned nor diverges leaves it open in the storage."""
-    trial = study.ask()
 
     def report(epoch: int, value: float) -> None:
         if not math.isfinite(value):
@@ -188,10 +176,6 @@ def _found(study: Any, space: Space, direction: str) -> Found:
     trials.index.name = "trial"
     best = _best(study, direction)
     if best is None:
-        count = trials["state"].value_counts().to_dict()
-        raise ValueError(
-            f"No trial finished: {count}. Look at the objective, or search where it does not "
-            "diverge, in a new storage."
-        )
+        raise none_finished(trials["state"])
     reported = pd.DataFrame(reports, columns=["trial", "epoch", "value"])
     return Found(decoded(best.params, space), best.value, trials, reported)

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 Settings = dict[str, Any]
+DIRECTIONS = ("maximize", "minimize")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,36 @@ def check_space(space: Space) -> None:
             )
         if not values or len(set(map(repr, values))) < len(values):
             raise ValueError(f"space[{name!r}] is {values!r}; expected choices, each once.")
+
+
+def check_direction(name: str, direction: Any) -> None:
+    """Refuse what is no direction.
+
+    Raises:
+        ValueError: it is neither ``"maximize"`` nor ``"minimize"``.
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"{name} is {direction!r}; expected one of {', '.join(DIRECTIONS)}.")
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number of at least ``least``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} is {value!r}; expected a whole number of at least {least}.")
+
+
+def described(space: Space) -> dict[str, str]:
+    """A space as its storage remembers it.
+
+    Example:
+        >>> described({"units": [8, 16]})
+        {'units': '[8, 16]'}
+    """
+    return {name: repr(values) for name, values in space.items()}
 
 
 def draw(trial: Any, space: Space) -> Settings:

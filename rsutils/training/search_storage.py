@@ -7,8 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 NAME = "search"
-ENDED = ("COMPLETE", "PRUNED", "FAIL")
+NAME_OF_STATE = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
+"""Of a trial that is over."""
 
 
 def import_optuna() -> Any:
@@ -24,7 +27,7 @@ def import_optuna() -> Any:
             import optuna
     except ImportError:
         raise ImportError(
-            "search needs Optuna, which is not installed. Get it with pip install 'optuna>=4.5'; "
+            "search needs Optuna, which is not installed. Get it with pip install 'optuna>=5.0'; "
             "make setup brings it along."
         ) from None
     return optuna
@@ -43,7 +46,17 @@ def hushed(optuna: Any) -> Iterator[None]:
 
 def ended(study: Any) -> list[Any]:
     """The trials of ``study`` that are over, in order; those that were interrupted are not."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ENDED]
+    return [
+        trial for trial in study.get_trials(deepcopy=False) if trial.state.name in NAME_OF_STATE
+    ]
+
+
+def none_finished(states: pd.Series) -> ValueError:
+    """What to say where every trial was pruned or failed."""
+    return ValueError(
+        f"No trial finished: {states.value_counts().to_dict()}. Look at the objective, or search "
+        "where it does not diverge, in a new storage."
+    )
 
 
 def open_study(optuna: Any, path: Path, asked: Mapping[str, Any]) -> Any:
@@ -52,7 +65,8 @@ def open_study(optuna: Any, path: Path, asked: Mapping[str, Any]) -> Any:
     Args:
         optuna: the module.
         path: an SQLite file.
-        asked: what the search was asked for, as JSON knows it; it holds ``direction``.
+        asked: what the search was asked for, as JSON knows it; it holds ``direction``, or
+            ``directions`` by name.
 
     Raises:
         ValueError: the file is no search's, or that of a search that was asked for something else.
@@ -62,9 +76,10 @@ def open_study(optuna: Any, path: Path, asked: Mapping[str, Any]) -> Any:
     _check_file(path)
     study = optuna.load_study(study_name=NAME, storage=_storage(optuna, path))
     for name, value in study.user_attrs["asked"].items():
-        if value != asked[name]:
+        if value != asked.get(name):
+            other = repr(asked[name]) if name in asked else "none"
             raise ValueError(
-                f"{path} holds a search with {name} {value!r}; this one has {asked[name]!r}. "
+                f"{path} holds a search with {name} {value!r}; this one has {other}. "
                 "Ask for the same, or give this search a file of its own."
             )
     return study
@@ -76,7 +91,8 @@ def _create(optuna: Any, path: Path, asked: Mapping[str, Any]) -> None:
     draft = path.with_name(path.name + ".part")
     draft.unlink(missing_ok=True)
     storage = _storage(optuna, draft)
-    study = optuna.create_study(storage=storage, study_name=NAME, direction=asked["direction"])
+    directions = [asked["direction"]] if "direction" in asked else [*asked["directions"].values()]
+    study = optuna.create_study(storage=storage, study_name=NAME, directions=directions)
     study.set_user_attr("asked", dict(asked))
     storage.remove_session()
     storage.engine.dispose()

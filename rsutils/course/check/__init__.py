@@ -17,6 +17,7 @@ from rsutils.course.check import (
     lesson_10,
     lesson_11,
     lesson_12,
+    lesson_13,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -37,4 +38,5 @@ __all__ = [
     "lesson_10",
     "lesson_11",
     "lesson_12",
+    "lesson_13",
 ]
