@@ -72,7 +72,7 @@ class PairFamily(Family):
 
     def together(self, model: Any) -> tuple[Any, dict[str, int]]:
         """A student with longer rows of fewer bits, which are rounded while it learns."""
-        small = self.student(model.seed, user_dimensions=14, item_dimensions=12, table_bits=4)
+        small = self.student(model.seed, user_dimensions=20, item_dimensions=16, table_bits=4)
         return small, {"tables": 4, "dense": 16}
 
     def refined(self, model: Any, plan: Passes, callbacks: list[Any]) -> Any:

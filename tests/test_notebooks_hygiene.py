@@ -94,5 +94,12 @@ def test_prose_holds_no_typed_results(lesson: Lesson):
         assert not typed, f"{typed.group(0)!r} in: {cell[:80]}"
 
 
+def test_formulas_are_spelt_as_they_are_read(lesson: Lesson):
+    """Of two backslashes the reader sees one, and the formula breaks."""
+    for cell in lesson.read().cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"\\\\[a-zA-Z,]", cell.source), cell.source
+
+
 def test_a_row_goes_into_the_ledger(lesson: Lesson):
     assert any("ledger.record(" in cell.source for cell in code_cells(lesson.read()))
