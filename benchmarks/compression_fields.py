@@ -66,10 +66,14 @@ class FieldFamily(Family):
         ]
 
     def refined(self, model: Any, plan: Passes, callbacks: list[Any]) -> Any:
-        """The model, trained on."""
-        data = load(self.dataset)
+        """The model, trained on by teachers: its own rows it knows by heart."""
+        model.l2 = TAUGHT_PENALTY
         return model.refine(
-            data.train, plan.learning_rate, plan.epochs, data.validation, callbacks=callbacks
+            taught_rows(self.name),
+            plan.learning_rate,
+            plan.epochs,
+            load(self.dataset).validation,
+            callbacks=callbacks,
         )
 
     def builder(self, model: Any) -> tuple[Any, Any]:
@@ -77,8 +81,8 @@ class FieldFamily(Family):
         return build, replace(model.config(), batch_norm=False)
 
     def batches(self, model: Any) -> Any:
-        """What the network learns from."""
-        rows = load(self.dataset).train
+        """What the network learns from, when it is trained on."""
+        rows = taught_rows(self.name)
         return SliceBatches((rows.features, rows.label[:, None]), model.batch_size, model.seed)
 
     def pruned(self, model: Any) -> Any:
@@ -176,7 +180,7 @@ DNFM = FieldFamily(
         learning_rate=0.001,
         epochs=15,
     ),
-    rounding=Passes(learning_rate=0.0005, epochs=2),
+    rounding=Passes(learning_rate=0.0001, epochs=2),
     pruned_by_teachers=False,
     small=SMALL,
     small_rounding=Passes(learning_rate=0.004, epochs=6),

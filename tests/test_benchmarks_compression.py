@@ -177,6 +177,7 @@ def test_a_small_run_prints_what_each_file_is_worth(tmp_path, monkeypatch, capsy
         return FieldModel("dnfm", 8, seed=seed, **options).fit(train, n_features=5382)
 
     monkeypatch.setattr(FieldFamily, "trained", trained)
+    monkeypatch.setattr(compression_fields, "taught_rows", lambda name: frappe.test().train)
     names = ["fp32", "int8", "int8_precomputed", "int4_tables", "int4_aware"]
     names += ["litert_fp32", "litert_int8"]
     compression.main(["--family", "dnfm", "--system", *names, "student", "--seed", "3"])
@@ -185,7 +186,7 @@ def test_a_small_run_prints_what_each_file_is_worth(tmp_path, monkeypatch, capsy
     fp32, int8, precomputed, int4, aware, litert, litert_int8 = rows
     assert precomputed["bytes_ratio"] < 0.9
     assert abs(precomputed["loss"]) < 0.01
-    assert aware["tables_ratio"] == pytest.approx(int4["tables_ratio"], abs=0.001)
+    assert aware["tables_ratio"] == pytest.approx(int4["tables_ratio"], abs=0.01)
     assert (litert["loss"], litert["bytes_ratio"], litert["top10_overlap"]) == (0, 1, 1)
     assert litert["auc"] == pytest.approx(fp32["auc"], abs=1e-4)
     assert litert_int8["bytes_ratio"] < 0.5
