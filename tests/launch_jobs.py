@@ -38,6 +38,11 @@ def kill_self_on(rank):
     hvd.barrier()
 
 
+def heed_interrupts():
+    """What a shell starts in the background ignores them, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def wait_for_ever():
     print("before the wait", flush=True)
     time.sleep(1000)

@@ -86,7 +86,7 @@ def test_ranks_with_different_shapes_are_told_so():
 def test_an_interrupt_leaves_nothing_behind(number):
     code = (
         "from rsutils import parallel; from tests import launch_jobs as jobs;"
-        "parallel.run(jobs.wait_for_ever, num_proc=2)"
+        "jobs.heed_interrupts(); parallel.run(jobs.wait_for_ever, num_proc=2)"
     )
     environment = {**os.environ, "RSUTILS_TEST": str(os.getpid())}
     process = subprocess.Popen(

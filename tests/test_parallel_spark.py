@@ -194,7 +194,7 @@ def test_a_hang_on_spark_ends_with_the_timeout():
 def test_nothing_is_left_when_the_caller_of_spark_ends(sign):
     code = (
         "from rsutils import parallel; from tests import launch_jobs\n"
-        "parallel.run_on_spark(launch_jobs.wait_for_ever)"
+        "launch_jobs.heed_interrupts(); parallel.run_on_spark(launch_jobs.wait_for_ever)"
     )
     caller = subprocess.Popen(
         [sys.executable, "-u", "-c", code],
