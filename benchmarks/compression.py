@@ -25,7 +25,8 @@ from benchmarks.compression_costs import costs, opened, overlap, timed
 from benchmarks.compression_families import FAMILIES, base
 from benchmarks.compression_family import Family
 from benchmarks.compression_pairs import PairFamily
-from rsutils.compress import fold_batch_norm
+from rsutils.compress import fold_batch_norm, prunable
+from rsutils.compress.pruning import is_table
 from rsutils.measure import bytes_on_disk, processor
 from rsutils.serve import export_litert, export_onnx
 
@@ -43,6 +44,7 @@ class Whole:
 
     def __init__(self, family: Family, model: Any, folder: Path) -> None:
         self.family, self.folder = family, folder
+        self.lists = family.candidates()
         self.network = fold_batch_norm(model.model_)
         self._found: dict[str, tuple[Path, float]] = {}
 
@@ -79,7 +81,7 @@ def run(family: Family, names: Sequence[str], seed: int) -> None:
                 system=f"{family.name}_{name}",
                 **{family.metric: found},
                 loss=family.loss(quality, found),
-                **costs(path, fp32, family.candidates()[0]),
+                **costs(path, fp32, whole.lists[0]),
                 **_of_all_items(family, path, fp32),
                 **_more(name, model, path, fp32),
                 top10_overlap=_overlap(whole, path, fp32),
@@ -92,7 +94,7 @@ def run(family: Family, names: Sequence[str], seed: int) -> None:
 def _overlap(whole: Whole, path: Path, fp32: Path) -> float:
     """With the fp32 file; of that one itself with the model in memory."""
     other = whole.in_memory if path == fp32 else opened(fp32)
-    return overlap(opened(path), other, whole.family.candidates())
+    return overlap(opened(path), other, whole.lists)
 
 
 def _of_all_items(family: Family, path: Path, fp32: Path) -> dict[str, float]:
@@ -106,8 +108,9 @@ def _more(name: str, model: Any, path: Path, fp32: Path) -> dict[str, float]:
     """What is left of the tables' bytes, in a file in which only they became smaller."""
     if name not in ("int4_tables", "int4_aware"):
         return {}
-    layers = [layer for layer in model.model_.layers if hasattr(layer, "embeddings")]
-    tables = sum(layer.embeddings.numpy().nbytes for layer in layers)
+    network = model.model_
+    weights = prunable(network).items()
+    tables = sum(each.numpy().nbytes for name, each in weights if is_table(network, name))
     return {"tables_ratio": 1 - (bytes_on_disk(fp32) - bytes_on_disk(path)) / tables}
 
 

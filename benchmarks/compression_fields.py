@@ -1,7 +1,7 @@
 """DeepFM and DNFM on Frappe, to be made smaller."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,16 @@ TAUGHT_PENALTY = 0.001
 """On the factors of a large model. Labels of 0 and 1 are soon learnt by heart and need a stronger
 one than what teachers say of many more rows."""
 TABLE_BITS = 4
+SMALL = {
+    "dimensions": 8,
+    "hidden": (32, 16),
+    "batch_norm": True,
+    "l2": 0.0003,
+    "learning_rate": 0.008,
+    "epochs": 16,
+}
+"""Without dropout: a student has too few weights to learn rows by heart."""
+SMALL_ROUNDING = Passes(learning_rate=0.004, epochs=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +52,8 @@ class FieldFamily(Family):
 
     dataset = frappe.DATASET
     pruned_by_teachers: bool
-    small: Mapping[str, Any]
-    small_rounding: Passes
+    small: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+    small_rounding: Passes = SMALL_ROUNDING
 
     def trained(self, seed: int) -> Any:
         """The fp32 model with its chosen settings."""
@@ -146,16 +156,6 @@ def with_other_items(features: np.ndarray, copies: int, seed: int = 0) -> np.nda
     return found
 
 
-SMALL = {
-    "dimensions": 8,
-    "hidden": (32, 16),
-    "batch_norm": True,
-    "l2": 0.0003,
-    "learning_rate": 0.008,
-    "epochs": 16,
-}
-"""Without dropout: a student has too few weights to learn rows by heart."""
-
 DEEPFM = FieldFamily(
     "deepfm",
     "auc",
@@ -167,8 +167,6 @@ DEEPFM = FieldFamily(
     ),
     rounding=Passes(learning_rate=0.0005, epochs=2),
     pruned_by_teachers=True,
-    small=SMALL,
-    small_rounding=Passes(learning_rate=0.004, epochs=6),
     lacks=("student",),
 )
 DNFM = FieldFamily(
@@ -182,8 +180,6 @@ DNFM = FieldFamily(
     ),
     rounding=Passes(learning_rate=0.0001, epochs=2),
     pruned_by_teachers=False,
-    small=SMALL,
-    small_rounding=Passes(learning_rate=0.004, epochs=6),
     # Its pooled factors are normalised before any dense layer: tfmot does not quantize that.
     lacks=("student", "litert_aware"),
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compression_family import Family
-from benchmarks.compression_systems import Make
+from benchmarks.compression_systems import Make, fp32
 from rsutils.compress import fold_batch_norm, make_quantization_aware
 from rsutils.serve import export_litert
 
@@ -12,11 +12,6 @@ LEARNING_RATE, EPOCHS = 0.0002, 1
 """Of the twin that is trained with the rounding; chosen on validation rows."""
 CALIBRATION = 50
 """Batches of training rows, from which ranges of activations begin."""
-
-
-def litert_fp32(family: Family, model: Any, whole: Path, target: Path) -> Path:
-    """The model as it was trained."""
-    return whole
 
 
 def litert_int8(family: Family, model: Any, whole: Path, target: Path) -> Path:
@@ -41,7 +36,7 @@ def litert_aware(family: Family, model: Any, whole: Path, target: Path) -> Path:
 
 
 SYSTEMS: dict[str, Make] = {
-    "litert_fp32": litert_fp32,
+    "litert_fp32": fp32,
     "litert_int8": litert_int8,
     "litert_aware": litert_aware,
 }

@@ -6,7 +6,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from benchmarks import ncf_ml1m
@@ -21,6 +20,7 @@ from rsutils.compress import (
     prune,
     teacher_scores,
 )
+from rsutils.compress.student_network import towers
 from rsutils.data import load
 from rsutils.evaluate import sampled
 from rsutils.models.ncf import build
@@ -98,13 +98,8 @@ class PairFamily(Family):
         """
         train, network = load(self.dataset).published.train, model.model_
         prune_to_products(network, DIMENSIONS)
-        inputs = {each.name: each for each in network.inputs}
-        towers = [
-            keras.Model(inputs[side], network.get_layer(f"gmf_{side}").output)
-            for side in ("user", "item")
-        ]
         distil(
-            *towers,
+            *towers(network, "gmf_{side}"),
             _teacher(model.seed),
             train.to_csr(),
             learning_rate=self.pruning.learning_rate,

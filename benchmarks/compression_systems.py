@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.compression_family import Family
-from rsutils.compress import QuantizationAware, fold_batch_norm, prunable
+from rsutils.compress import QuantizationAware, fold_batch_norm, prunable, sparsity_of
+from rsutils.compress.pruning import is_table
 from rsutils.serve import compress_onnx, export_onnx, precompute_onnx
 
 Make = Callable[[Family, Any, Path, Path], Path]
@@ -31,8 +34,8 @@ def int8_precomputed(family: Family, model: Any, whole: Path, target: Path) -> P
 def pruned_80(family: Family, model: Any, whole: Path, target: Path) -> Path:
     """80% of all weights set to 0, and the others trained further."""
     model = family.pruned(model)
-    kernels = [weights.numpy() for weights in prunable(model.model_).values()]
-    zeros = sum((kernel == 0).sum() for kernel in kernels) / sum(kernel.size for kernel in kernels)
+    weights = [each.numpy().ravel() for each in prunable(model.model_).values()]
+    zeros = sparsity_of(np.concatenate(weights))
     if zeros < LEAST_ZEROS:
         raise RuntimeError(f"{zeros:.1%} of the weights of {family.name} are 0; expected 80%.")
     return export_onnx(fold_batch_norm(model.model_), target)
@@ -43,12 +46,9 @@ def aware(tables: int, dense: int | None) -> Make:
 
     def make(family: Family, model: Any, whole: Path, target: Path) -> Path:
         network = model.model_
-        bits = {
-            name: tables if hasattr(network.get_layer(name), "embeddings") else dense
-            for name in prunable(network)
-            if hasattr(network.get_layer(name), "embeddings") or name.startswith("hidden")
-        }
-        bits = {name: each for name, each in bits.items() if each}
+        bits = {name: tables for name in prunable(network) if is_table(network, name)}
+        if dense:
+            bits |= {name: dense for name in prunable(network) if name.startswith("hidden")}
         model = family.refined(model, family.rounding, [QuantizationAware(network, bits)])
         exact = export_onnx(fold_batch_norm(model.model_), target)
         return compress_onnx(exact, target, tables=tables, dense=dense)

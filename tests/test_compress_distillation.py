@@ -278,8 +278,7 @@ def test_other_towers_can_be_taught_while_their_zeros_stay(log, teacher):
     for name in ("gmf_user", "gmf_item"):
         table = network.get_layer(name).embeddings
         table.assign(table.numpy() * (np.arange(6) < 4))
-    inputs = {each.name: each for each in network.inputs}
-    sides = [keras.Model(inputs[s], network.get_layer(f"gmf_{s}").output) for s in ("user", "item")]
+    sides = towers(network, "gmf_{side}")
     options = {"blocks": 1, "epochs": 60, "batch_size": 16, "learning_rate": 0.1}
     distil(*sides, teacher, log.to_csr(), **options, callbacks=[KeepZeros(network)])
     scores = sides[0](np.arange(40)).numpy() @ sides[1](np.arange(20)).numpy().T

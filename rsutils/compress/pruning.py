@@ -36,6 +36,11 @@ def prunable(model: Any) -> dict[str, keras.Variable]:
     return found
 
 
+def is_table(model: Any, name: str) -> bool:
+    """Whether the layer of this name looks rows up."""
+    return hasattr(model.get_layer(name), "embeddings")
+
+
 def sparsities(model: Any) -> dict[str, float]:
     """The share of zeros in each kernel and table, by the layer's name."""
     return {name: sparsity_of(weights.numpy()) for name, weights in prunable(model).items()}

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from rsutils.compress.affine import BITS
-from rsutils.compress.pruning import chosen_layers, prunable
+from rsutils.compress.pruning import chosen_layers, is_table, prunable
 from rsutils.compress.quantized_table import (
     CLIPPED_STEPS,
     ROUNDING,
@@ -134,7 +134,7 @@ class QuantizationAware(keras.callbacks.Callback):
         self.keep_zeros = keep_zeros
         known = prunable(model)
         self.rounded = {name: known[name] for name in self.bits}
-        self.is_table = {name: hasattr(model.get_layer(name), "embeddings") for name in self.bits}
+        self.is_table = {name: is_table(model, name) for name in self.bits}
         for name, wanted in self.bits.items():
             allowed = tuple(CLIPPED_STEPS) if self.is_table[name] else BITS
             if wanted not in allowed:

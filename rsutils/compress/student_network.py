@@ -75,11 +75,16 @@ def build(K: ModuleType, config: StudentConfig) -> Any:
     return K.Model(inputs, logit, name="student")
 
 
-def towers(model: Any) -> tuple[Any, Any]:
-    """The two halves of a model that :func:`build` gave: from ids to vectors, weights shared."""
+def towers(model: Any, layer: str = "{side}_vector") -> tuple[Any, Any]:
+    """The two halves of a model, from ids to the vectors of a layer; weights are shared.
+
+    Args:
+        model: with inputs ``user`` and ``item``; one that :func:`build` gave has the default layer.
+        layer: its name, with ``{side}`` for either of these.
+    """
     kind = type(model)
     inputs = {each.name: each for each in model.inputs}
-    user, item = (kind(inputs[n], model.get_layer(f"{n}_vector").output) for n in SIDES)
+    user, item = (kind(inputs[n], model.get_layer(layer.format(side=n)).output) for n in SIDES)
     return user, item
 
 

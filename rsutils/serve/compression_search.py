@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rsutils.compress.masks import check_sparsity
-from rsutils.compress.pruning import Pruner, prunable, prune
+from rsutils.compress.pruning import Pruner, is_table, prunable, prune
 from rsutils.compress.rounding import QuantizationAware
 from rsutils.compress.schedule import Schedule
 from rsutils.models.checks import check_range
@@ -166,7 +166,7 @@ def _layers(models: Mapping[int, Any]) -> tuple[list[str], list[str]]:
     found = {}
     for dimension, recommender in models.items():
         weights = prunable(recommender.model_)
-        tables = [name for name in weights if _is_table(recommender.model_, name)]
+        tables = [name for name in weights if is_table(recommender.model_, name)]
         hidden = [name for name in weights if name not in tables and weights[name].shape[-1] > 1]
         found[dimension] = tables, hidden
     first, *others = found.items()
@@ -179,10 +179,6 @@ def _layers(models: Mapping[int, Any]) -> tuple[list[str], list[str]]:
     if not first[1][0]:
         raise ValueError(f"The model of dimension {first[0]} has no table to compress.")
     return first[1]
-
-
-def _is_table(model: Any, name: str) -> bool:
-    return hasattr(model.get_layer(name), "embeddings")
 
 
 def _path(folder: Path, settings: Mapping[str, Any]) -> Path:

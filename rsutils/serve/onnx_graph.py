@@ -47,6 +47,11 @@ def constants(graph: Any) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
+def attribute(node: Any, name: str, default: int) -> int:
+    """A whole number that a node has as an attribute, or what it means to leave it out."""
+    return next((each.i for each in node.attribute if each.name == name), default)
+
+
 def set_constant(graph: Any, name: str, value: np.ndarray) -> str:
     """Put a constant into a graph, in place of one of the same name; returns the name."""
     from onnx import numpy_helper

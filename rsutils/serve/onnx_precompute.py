@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rsutils.serve.onnx_graph import (
+    attribute,
     constants,
     drop_unread,
     read_onnx,
@@ -114,12 +115,8 @@ def _parts(graph: Any) -> list[_Part]:
     return parts
 
 
-def _attribute(node: Any, name: str, default: int) -> int:
-    return next((each.i for each in node.attribute if each.name == name), default)
-
-
 def _is_lookup(node: Any, known: dict[str, np.ndarray]) -> bool:
-    is_gather = node.op_type == "Gather" and _attribute(node, "axis", 0) == 0
+    is_gather = node.op_type == "Gather" and attribute(node, "axis", 0) == 0
     return is_gather and node.input[0] in known and known[node.input[0]].ndim > 0
 
 
@@ -142,7 +139,7 @@ def _row_rank(node: Any, part: _Part, known: dict[str, np.ndarray]) -> int | Non
         small = all(value is None or value.ndim <= most for value in fixed)
         return most if same and small else None
     if node.op_type == "Concat":
-        last = _attribute(node, "axis", 0) in (-1, part.ids_rank + most - 1)
+        last = attribute(node, "axis", 0) in (-1, part.ids_rank + most - 1)
         return most if same and None not in ranks and most and last else None
     if node.op_type == "MatMul":
         return most if ranks[0] and fixed[1] is not None and fixed[1].ndim == 2 else None

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from rsutils.compress.quantized_table import QuantizedTable, scales_below
-from rsutils.serve.onnx_graph import constants, drop_unread, set_constant, set_nodes
+from rsutils.serve.onnx_graph import attribute, constants, drop_unread, set_constant, set_nodes
 
 
 def tables_of(graph: Any) -> dict[str, np.ndarray]:
     """The float32 tables whose rows a graph looks up and that nothing else reads, by name."""
     read_by: dict[str, set[bool]] = {}
     for node in graph.node:
-        axis = sum(each.i for each in node.attribute if each.name == "axis")
+        axis = attribute(node, "axis", 0)
         for place, name in enumerate(node.input):
             is_lookup = node.op_type == "Gather" and place == 0 and axis == 0
             read_by.setdefault(name, set()).add(is_lookup)
