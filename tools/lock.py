@@ -9,7 +9,7 @@ import sys
 
 from rsutils import settings
 
-MAIN = ["course", "horovod", "test", "bench"]
+MAIN = ["course", "serve", "horovod", "test", "bench"]
 EXTRAS = ["spark", "gpu", "site", "tracking"]
 
 
