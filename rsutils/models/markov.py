@@ -29,6 +29,7 @@ class MarkovChain(Recommender):
         last_: (n_users, n_items) csr, recency weights of each user's last items.
         transitions_: (n_items, n_items) csr, c_ij / (c_i + smoothing).
         popularity_: (n_items,) float32, sums to one.
+        to_popularity_: (n_items,) float32, the share of P(j | i) that p has for each i.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -59,14 +60,14 @@ class MarkovChain(Recommender):
         self.transitions_ = sparse.csr_matrix(sparse.diags_array(1 / total) @ counts)
         self.popularity_ = item_counts(log) / np.float32(len(log))
         self.last_ = self._last_items(log)
-        self._to_popularity = np.float32(self.smoothing) / total
+        self.to_popularity_ = np.float32(self.smoothing) / total
         return self
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """P(next item | last items): (len(users), n_items) float32; every row sums to one."""
         users = self._known_users(users)
         last = self.last_[users]
-        smooth = last @ self._to_popularity
+        smooth = last @ self.to_popularity_
         smooth[np.diff(last.indptr) == 0] = 1.0
         scores = (last @ self.transitions_).toarray()
         scores += smooth[:, None] * self.popularity_

@@ -1,6 +1,15 @@
 """Models of rows of categorical fields: FM, NFM, DNN, DeepFM, DNFM, DLRM, DCN."""
 
-from rsutils.models.fields.model import FieldModel
-from rsutils.models.fields.networks import KERAS_RS, KINDS, FieldConfig, build
+from rsutils import lazy
 
-__all__ = ["KERAS_RS", "KINDS", "FieldConfig", "FieldModel", "build"]
+_MODULE_OF = {
+    "KERAS_RS": "networks",
+    "KINDS": "networks",
+    "FieldConfig": "networks",
+    "FieldModel": "model",
+    "build": "networks",
+}
+
+__all__ = [*_MODULE_OF]
+
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF)

@@ -1,0 +1,205 @@
+"""From a data set to a served system: fit both stages, make smaller rankers, measure, write."""
+
+import datetime
+import importlib.metadata
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rsutils import evaluate
+from rsutils.data.dataset import Dataset
+from rsutils.data.interactions import Interactions
+from rsutils.data.splits import leave_last_out
+from rsutils.evaluate.report import Report
+from rsutils.models import IALS, MarkovChain, Popularity
+from rsutils.serve.catalogue import Catalogue
+from rsutils.serve.onnx_scorer import OnnxScorer
+from rsutils.serve.ranking.examples import histories_of, ranking_examples
+from rsutils.serve.ranking.features import RankingFeatures
+from rsutils.serve.ranking.rankers import new_ranker, write_rankers
+from rsutils.serve.ranking.signals import Signals
+from rsutils.serve.ranking.two_stage import INPUT, TwoStage
+from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
+from rsutils.serve.retrieval import build_index
+from rsutils.serve.score_parity import check_parity, parity
+from rsutils.serve.system import write_system
+
+ITEM_COLUMNS = ("genres", "director", "theme", "place", "category", "brand")
+USER_COLUMNS = ("age_group", "occupation", "region", "gender")
+"""Attributes that the ranker is told, where a data set has them."""
+CANDIDATES = 200
+PACKAGES = ("numpy", "onnxruntime", "faiss-cpu", "keras", "tensorflow")
+COMPARED = 64
+"""Users whose lists are compared between the ranker and its files."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A system that was measured but not written.
+
+    Attributes:
+        stages: retrieval and ranking.
+        rankers: ONNX files by variant.
+        reports: by name, how a variant or baseline ranks the held-out items.
+    """
+
+    stages: TwoStage
+    rankers: Mapping[str, Path]
+    reports: Mapping[str, Report]
+
+
+def build_system(
+    dataset: Dataset,
+    folder: Path | str,
+    index: str = "exact",
+    seed: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Train on all but each user's last item, measure on that item, and write a system.
+
+    Retrieval is iALS with ``CANDIDATES`` items proposed; the ranker is a DNN that reads the
+    candidate, its attributes, the last items, and its ranks by factors and by transitions. Its
+    smaller variants are measured the same way.
+
+    Args:
+        dataset: with attributes where it has them.
+        folder: new.
+        index: kind of the index over item factors, see ``build_index``.
+        seed: of all that is random.
+        progress: show what is being done.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        FileExistsError: there is something at ``folder``.
+        ValueError: no user has three interactions, or the ranker's file does not score as it does.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists; expected a new folder. Remove it or take another.")
+    split = leave_last_out(dataset.interactions)
+    known = split.before_test
+    with tempfile.TemporaryDirectory() as drafts:
+        made = _made(dataset, known, split.test, index, seed, progress, Path(drafts))
+        content = {
+            "dataset": dataset.name,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seed": seed,
+            "versions": _versions(),
+            "n_users": known.n_users,
+            "n_items": known.n_items,
+            "interactions": len(known),
+            "quality": {name: report.figures() for name, report in made.reports.items()},
+            "variants": _variants(made, known),
+        }
+        return write_system(
+            folder,
+            made.stages,
+            Catalogue.of(dataset),
+            histories_of(known),
+            made.rankers,
+            content,
+        )
+
+
+def fit_signals(log: Interactions, seed: int = 0) -> Signals:
+    """Both models that describe candidates; their settings were chosen on validation items."""
+    factors = IALS(64, l2=0.03, seed=seed, progress=False)
+    return Signals.fit(log, factors, MarkovChain(length=1))
+
+
+def number_features(dataset: Dataset, signals: Signals) -> RankingFeatures:
+    """Features from the attributes that the ranker is told."""
+    return RankingFeatures.of(
+        _columns(dataset.items, ITEM_COLUMNS),
+        _columns(dataset.users, USER_COLUMNS),
+        signals.popularity,
+        dataset.interactions.n_users,
+        candidates=CANDIDATES,
+    )
+
+
+def _made(
+    dataset: Dataset,
+    known: Interactions,
+    held_out: Interactions,
+    index: str,
+    seed: int,
+    progress: bool,
+    drafts: Path,
+) -> Made:
+    rows = ranking_examples(
+        known,
+        lambda log: fit_signals(log, seed),
+        lambda signals: number_features(dataset, signals),
+        candidates=CANDIDATES,
+        seed=seed,
+    )
+    signals = fit_signals(known, seed)
+    features = number_features(dataset, signals)
+    ranker = new_ranker(len(rows), seed, progress).fit(rows, n_features=features.n_features)
+    files = write_rankers(ranker, rows, drafts)
+    scorers = {name: OnnxScorer(path) for name, path in files.items()}
+    stages = TwoStage(
+        signals, build_index(index, signals.item_factors), features, scorers, CANDIDATES
+    )
+    _check_file(ranker.model_, scorers["fp32"], rows.features)
+    models = {
+        "popularity": Popularity().fit(known),
+        "retrieval": TwoStageRecommender(stages, known, variant=None),
+        **{name: TwoStageRecommender(stages, known, variant=name) for name in files},
+    }
+    reports = {
+        name: evaluate.full_ranking(model, held_out, exclude=known)
+        for name, model in models.items()
+    }
+    return Made(stages, files, reports)
+
+
+def _check_file(network: Any, scorer: OnnxScorer, rows: np.ndarray) -> None:
+    """Refuse a file whose scores or lists are not the network's."""
+    width = min(CANDIDATES, len(rows))
+    some = rows[: len(rows) // width * width][: COMPARED * width]
+    expected = network(some, training=False).numpy().reshape(-1, width)
+    found = scorer({INPUT: some}).reshape(-1, width)
+    check_parity("the ranker's ONNX file", parity(expected, found))
+
+
+def _variants(made: Made, known: Interactions) -> dict[str, dict[str, Any]]:
+    """What is told of each variant: size, quality, and how many of the first ten are fp32's."""
+    users = np.unique(np.linspace(0, known.n_users - 1, COMPARED).astype(int))
+    histories = histories_of(known)
+    asked = users.tolist(), [histories[user] for user in users]
+    lists = {name: made.stages.rank(*asked, 10, name).items for name in made.rankers}
+    return {
+        name: {
+            "bytes": path.stat().st_size,
+            "quality": made.reports[name].figures(),
+            "top10_overlap": float(
+                np.mean(
+                    [
+                        len(np.intersect1d(a, b)) / len(a)
+                        for a, b in zip(lists[name], lists["fp32"], strict=True)
+                    ]
+                )
+            ),
+        }
+        for name, path in made.rankers.items()
+    }
+
+
+def _columns(table: pd.DataFrame | None, wanted: tuple[str, ...]) -> pd.DataFrame | None:
+    found = [] if table is None else [name for name in wanted if name in table.columns]
+    return table[found] if found else None
+
+
+def _versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}

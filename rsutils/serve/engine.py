@@ -1,0 +1,254 @@
+"""Answers from a served system: names in, items with reasons out, histories up to date."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rsutils.serve.answers import (
+    EVENT_KINDS,
+    Answer,
+    Event,
+    Query,
+    Reason,
+    Recommended,
+    UnknownNameError,
+)
+from rsutils.serve.asked import Asked, read_query
+from rsutils.serve.ranking.features import UNKNOWN_USER
+from rsutils.serve.ranking.orders import PopularItems, SimilarItems
+from rsutils.serve.store import AnswerCache, Behaviour, MemoryStore, Store
+from rsutils.serve.system import System
+
+NEWEST = 200
+"""Entries of behaviour that an answer looks at."""
+CACHE_SECONDS = 300.0
+TICK = 1e-6
+"""Seconds, the shortest that two times of today can be apart in a float with room to spare."""
+
+
+class Engine:
+    """Answers queries from a folder that ``write_system`` wrote.
+
+    An answer is kept under a key that holds what it was made from, the user's latest behaviour
+    included, so that whatever a user does makes the next answer a new one and nothing has to be
+    thrown out. All methods but ``answer`` may be called from any thread; ``answer`` by one at a
+    time.
+
+    Args:
+        folder: of the system.
+        store: keeps behaviour and answers; None for one in this process.
+        threads: threads that one call of a ranker may use.
+
+    Attributes:
+        name: of the folder.
+        manifest: what was measured when the system was made.
+        variants: of the ranker, the default one first.
+        categories: all that items have.
+        catalogue: names of users and items.
+
+    Raises:
+        FileNotFoundError: a file of the folder is missing.
+        ValueError: a file changed, or does not belong there.
+    """
+
+    def __init__(self, folder: Path | str, store: Store | None = None, threads: int = 1) -> None:
+        self.system = System.load(folder, threads)
+        self.name, self.manifest = self.system.name, self.system.manifest
+        self.catalogue, self.stages = self.system.catalogue, self.system.stages
+        self.variants = tuple(self.manifest["variants"])
+        self.categories = self.catalogue.category_names
+        self.store = MemoryStore() if store is None else store
+        self.cache = AnswerCache(self.store, CACHE_SECONDS)
+        self._popular_items = PopularItems(self.stages.signals.popularity)
+        self._similar_items = SimilarItems(self.stages.signals.item_factors)
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer | UnknownNameError]:
+        """Answers in the order of the queries.
+
+        A query that names an unknown item, category or variant gets the error in its place; the
+        others are answered.
+        """
+        begun = time.perf_counter()
+        users = sorted({query.user for query in queries if query.user is not None})
+        known = dict(zip(users, self.store.behaviour(users, NEWEST), strict=True)) if users else {}
+        answers: list[Answer | UnknownNameError | None] = [None] * len(queries)
+        asked: dict[int, Asked] = {}
+        for place, query in enumerate(queries):
+            try:
+                asked[place] = read_query(query, self.system, self.variants, known.get(query.user))
+            except UnknownNameError as error:
+                answers[place] = error
+        for place in [place for place, each in asked.items() if not len(each.history)]:
+            answers[place] = self._popular(asked.pop(place))
+        stages = {"cache": 1e3 * (time.perf_counter() - begun)}
+        places = [*asked]
+        found = self.cache.get_or_compute(
+            [self._key(asked[place]) for place in places],
+            lambda some: self._compute([asked[places[number]] for number in some], stages),
+        )
+        for place, (value, freshness) in zip(places, found, strict=True):
+            answers[place] = self._unpacked(asked[place], value or b"[]", freshness, stages)
+        return [each for each in answers if each is not None]
+
+    def popular(self, query: Query) -> Answer:
+        """The most popular items that the query allows; no model is asked.
+
+        Raises:
+            UnknownNameError: the query names an unknown item, category or variant.
+        """
+        return self._popular(read_query(query, self.system, self.variants, None))
+
+    def similar(
+        self,
+        item: str,
+        k: int = 10,
+        categories: Sequence[str] = (),
+        blocked: Sequence[str] = (),
+    ) -> Answer:
+        """Items whose factors point in the same direction: the cosine is the score.
+
+        Raises:
+            UnknownNameError: there is no such item or category.
+        """
+        begun = time.perf_counter()
+        number = int(self.catalogue.items_at([item])[0])
+        hidden, allowed = self.catalogue.items_at(blocked), self.catalogue.mask(categories)
+        found, cosines = self._similar_items.nearest(number, k, hidden, allowed)
+        reason = Reason("similar", item, self.catalogue.titles[number])
+        items = self._listed(found, cosines, [reason] * len(found))
+        stages = {"retrieval": 1e3 * (time.perf_counter() - begun)}
+        return Answer(items, "model", "miss", self.name, self.variants[0], stages)
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Keep what users did; the next answers know it. An event with a known id changes nothing.
+
+        Raises:
+            UnknownNameError: an item is unknown, or a kind; nothing of the call is kept then.
+        """
+        self.catalogue.items_at([event.item for event in events])
+        for event in events:
+            if event.kind not in EVENT_KINDS:
+                kinds = ", ".join(EVENT_KINDS)
+                raise UnknownNameError(f"There is no kind {event.kind!r}; there are: {kinds}.")
+        now = time.time()
+        self.store.add_behaviour(
+            [
+                Behaviour(
+                    each.id or uuid.uuid4().hex,
+                    each.user,
+                    each.item,
+                    each.kind,
+                    # What comes in one call happened in its order.
+                    each.time or now + place * TICK,
+                )
+                for place, each in enumerate(events)
+            ]
+        )
+
+    def knows_user(self, user: str) -> bool:
+        """Whether the system has learnt from this user."""
+        return self.catalogue.user_at(user) is not None
+
+    def titles(self, text: str, limit: int = 20) -> list[dict[str, Any]]:
+        """Items with ``text`` in their title."""
+        return [self.catalogue.entry(item) for item in self.catalogue.search(text, limit)]
+
+    def some_users(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Users spread over all of them, with how many interactions each has."""
+        users = self.catalogue.users
+        chosen = np.unique(np.linspace(0, len(users) - 1, min(limit, len(users))).astype(int))
+        return [
+            {"user": users[each], "interactions": len(self.system.histories[each])}
+            for each in chosen
+        ]
+
+    def history(self, user: str, limit: int = 50) -> list[dict[str, Any]]:
+        """What a user took, newest first; empty for somebody unknown."""
+        query = Query(user=user)
+        asked = read_query(
+            query, self.system, self.variants, self.store.behaviour([user], NEWEST)[0]
+        )
+        return [self.catalogue.entry(item) for item in asked.history[::-1][:limit]]
+
+    def warm_up(self) -> None:
+        """Rank for a few users by each variant, so that the first query is no slower."""
+        users = [each["user"] for each in self.some_users(4)]
+        for variant in self.variants:
+            asked = [
+                read_query(Query(user=user, variant=variant), self.system, self.variants, None)
+                for user in users
+            ]
+            self._compute([each for each in asked if len(each.history)], {})
+
+    def close(self) -> None:
+        """Nothing is held that has to be let go of; the store belongs to whoever opened it."""
+
+    def _key(self, asked: Asked) -> str:
+        made_of = [self.name, self.manifest["sha256"], *asked.key()]
+        digest = hashlib.blake2b(json.dumps(made_of).encode(), digest_size=16).hexdigest()
+        return f"answer:{digest}"
+
+    def _compute(self, batch: Sequence[Asked], stages: dict[str, float]) -> list[bytes]:
+        """Rank what can be ranked together: queries of one variant and one set of categories."""
+        groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for place, asked in enumerate(batch):
+            groups.setdefault((asked.variant, asked.categories), []).append(place)
+        values = [b"[]"] * len(batch)
+        for (variant, categories), places in groups.items():
+            group = [batch[place] for place in places]
+            ranked = self.stages.rank(
+                [UNKNOWN_USER if each.user is None else each.user for each in group],
+                [each.history for each in group],
+                max(each.k for each in group),
+                variant,
+                [each.blocked for each in group],
+                self.catalogue.mask(categories),
+            )
+            for place, items, scores in zip(places, ranked.items, ranked.scores, strict=True):
+                values[place] = self._packed(batch[place], items, scores)
+            for name, milliseconds in ranked.stages.items():
+                stages[name] = stages.get(name, 0.0) + milliseconds
+        return values
+
+    def _packed(self, asked: Asked, items: np.ndarray, scores: np.ndarray) -> bytes:
+        there = items[: asked.k] >= 0
+        items, scores = items[: asked.k][there], scores[: asked.k][there]
+        if not len(items):
+            return b"[]"
+        because = asked.history[self.stages.why(asked.history, items)]
+        rows = zip(items.tolist(), scores.astype(float).tolist(), because.tolist(), strict=True)
+        return json.dumps([*rows]).encode()
+
+    def _unpacked(self, asked: Asked, value: bytes, freshness: str, stages: dict) -> Answer:
+        found = json.loads(value)
+        reasons = [
+            Reason("because", self.catalogue.items[source], self.catalogue.titles[source])
+            for _, _, source in found
+        ]
+        items = self._listed([row[0] for row in found], [row[1] for row in found], reasons)
+        shown = {"cache": stages["cache"]} if freshness == "hit" else dict(stages)
+        return Answer(items, "model", freshness, self.name, asked.variant, shown)
+
+    def _popular(self, asked: Asked) -> Answer:
+        hidden = np.concatenate([asked.history, asked.blocked])
+        allowed = self.catalogue.mask(asked.categories)
+        found, popularity = self._popular_items.best(asked.k, hidden, allowed)
+        items = self._listed(found, popularity, [Reason("popular")] * len(found))
+        return Answer(items, "popularity", "miss", self.name, asked.variant)
+
+    def _listed(
+        self, items: Sequence[int], scores: Sequence[float], reasons: Sequence[Reason]
+    ) -> tuple[Recommended, ...]:
+        known = self.catalogue
+        return tuple(
+            Recommended(
+                known.items[item], known.titles[item], known.categories[item], float(score), reason
+            )
+            for item, score, reason in zip(items, scores, reasons, strict=True)
+        )
