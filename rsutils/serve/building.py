@@ -3,8 +3,10 @@
 import datetime
 import importlib.metadata
 import platform
+import statistics
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from rsutils import evaluate
-from rsutils.data.dataset import Dataset
+from rsutils.data.catalogue import find
+from rsutils.data.dataset import Dataset, Split
 from rsutils.data.interactions import Interactions
+from rsutils.data.loading import load
 from rsutils.data.splits import leave_last_out
 from rsutils.evaluate.report import Report
 from rsutils.models import IALS, MarkovChain, Popularity
@@ -22,8 +26,8 @@ from rsutils.serve.catalogue import Catalogue
 from rsutils.serve.onnx_scorer import OnnxScorer
 from rsutils.serve.ranking.examples import histories_of, ranking_examples
 from rsutils.serve.ranking.features import RankingFeatures
-from rsutils.serve.ranking.rankers import new_ranker, write_rankers
-from rsutils.serve.ranking.signals import Signals
+from rsutils.serve.ranking.rankers import VARIANTS, new_ranker, write_rankers
+from rsutils.serve.ranking.signals import Histories, Signals
 from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
@@ -58,6 +62,7 @@ def build_system(
     dataset: Dataset,
     folder: Path | str,
     index: str = "exact",
+    variants: Sequence[str] = tuple(VARIANTS),
     seed: int = 0,
     progress: bool = True,
 ) -> Path:
@@ -71,6 +76,7 @@ def build_system(
         dataset: with attributes where it has them.
         folder: new.
         index: kind of the index over item factors, see ``build_index``.
+        variants: of the ranker, some of ``VARIANTS``; ``"fp32"`` comes first.
         seed: of all that is random.
         progress: show what is being done.
 
@@ -79,7 +85,8 @@ def build_system(
 
     Raises:
         FileExistsError: there is something at ``folder``.
-        ValueError: no user has three interactions, or the ranker's file does not score as it does.
+        ValueError: no user has three interactions, a variant is unknown, or the ranker's file does
+            not score as it does.
     """
     folder = Path(folder)
     if folder.exists():
@@ -87,7 +94,7 @@ def build_system(
     split = leave_last_out(dataset.interactions)
     known = split.before_test
     with tempfile.TemporaryDirectory() as drafts:
-        made = _made(dataset, known, split.test, index, seed, progress, Path(drafts))
+        made = _made(dataset, split, index, variants, seed, progress, Path(drafts))
         content = {
             "dataset": dataset.name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -109,6 +116,27 @@ def build_system(
         )
 
 
+def find_or_build(models: Path | str, dataset: str, seed: int = 0, progress: bool = True) -> Path:
+    """The system of a data set and seed in a folder of systems; built if it is not there.
+
+    Args:
+        models: folder of systems; made if need be.
+        dataset: its name in the catalogue.
+        seed: of all that is random.
+        progress: show what is being done.
+
+    Raises:
+        ValueError: the data set is unknown, or has no users who take items.
+    """
+    folder = Path(models) / f"{find(dataset).name}-{seed}"
+    if not folder.exists():
+        found = load(dataset)
+        if not isinstance(found, Dataset):
+            raise ValueError(f"{dataset} has rows of features; expected users who take items.")
+        build_system(found, folder, seed=seed, progress=progress)
+    return folder
+
+
 def fit_signals(log: Interactions, seed: int = 0) -> Signals:
     """Both models that describe candidates; their settings were chosen on validation items."""
     factors = IALS(64, l2=0.03, seed=seed, progress=False)
@@ -128,13 +156,14 @@ def number_features(dataset: Dataset, signals: Signals) -> RankingFeatures:
 
 def _made(
     dataset: Dataset,
-    known: Interactions,
-    held_out: Interactions,
+    split: Split,
     index: str,
+    variants: Sequence[str],
     seed: int,
     progress: bool,
     drafts: Path,
 ) -> Made:
+    known = split.before_test
     rows = ranking_examples(
         known,
         lambda log: fit_signals(log, seed),
@@ -145,7 +174,7 @@ def _made(
     signals = fit_signals(known, seed)
     features = number_features(dataset, signals)
     ranker = new_ranker(len(rows), seed, progress).fit(rows, n_features=features.n_features)
-    files = write_rankers(ranker, rows, drafts)
+    files = write_rankers(ranker, rows, drafts, variants)
     scorers = {name: OnnxScorer(path) for name, path in files.items()}
     stages = TwoStage(
         signals, build_index(index, signals.item_factors), features, scorers, CANDIDATES
@@ -157,7 +186,7 @@ def _made(
         **{name: TwoStageRecommender(stages, known, variant=name) for name in files},
     }
     reports = {
-        name: evaluate.full_ranking(model, held_out, exclude=known)
+        name: evaluate.full_ranking(model, split.test, exclude=known)
         for name, model in models.items()
     }
     return Made(stages, files, reports)
@@ -178,10 +207,12 @@ def _variants(made: Made, known: Interactions) -> dict[str, dict[str, Any]]:
     histories = histories_of(known)
     asked = users.tolist(), [histories[user] for user in users]
     lists = {name: made.stages.rank(*asked, 10, name).items for name in made.rankers}
+    times = _ranking_ms(made.stages, *asked)
     return {
         name: {
             "bytes": path.stat().st_size,
             "quality": made.reports[name].figures(),
+            "p50_ms": times[name],
             "top10_overlap": float(
                 np.mean(
                     [
@@ -193,6 +224,17 @@ def _variants(made: Made, known: Interactions) -> dict[str, dict[str, Any]]:
         }
         for name, path in made.rankers.items()
     }
+
+
+def _ranking_ms(stages: TwoStage, users: list[int], histories: Histories) -> dict[str, float]:
+    """Milliseconds of one history through both stages: the median over turns of all variants."""
+    times: dict[str, list[float]] = {name: [] for name in stages.rankers}
+    for user, history in zip(users, histories, strict=True):
+        for name, taken in times.items():
+            begun = time.perf_counter()
+            stages.rank([user], [history], 10, name)
+            taken.append(1e3 * (time.perf_counter() - begun))
+    return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def _columns(table: pd.DataFrame | None, wanted: tuple[str, ...]) -> pd.DataFrame | None:

@@ -1,6 +1,6 @@
 """A ranker and smaller ones made of it, as files for ONNX Runtime."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rsutils.compress import Pruner, Schedule, mixed_rows
@@ -40,23 +40,23 @@ def new_ranker(n_rows: int, seed: int = 0, progress: bool = True, **settings: ob
 
 
 def write_rankers(
-    model: FieldModel,
-    rows: FieldRows,
-    folder: Path,
-    variants: Mapping[str, Callable[[FieldModel, FieldRows, Path], Path]] | None = None,
+    model: FieldModel, rows: FieldRows, folder: Path, variants: Sequence[str]
 ) -> dict[str, Path]:
-    """Write one ONNX file for each variant into ``folder``, which exists; the first is fp32.
+    """Write one ONNX file for each variant into ``folder``, which exists.
 
     Args:
         model: fitted on ``rows``.
         rows: what smaller ones are trained on further.
         folder: where to write.
-        variants: by name, what makes one; None for ``VARIANTS``.
+        variants: some of ``VARIANTS``, ``"fp32"`` first.
+
+    Raises:
+        ValueError: a variant is unknown, or the first is not ``"fp32"``.
     """
-    made = {}
-    for name, make in (VARIANTS if variants is None else variants).items():
-        made[name] = make(model, rows, folder / f"{name}.onnx")
-    return made
+    if [*variants][:1] != ["fp32"] or not set(variants) <= VARIANTS.keys():
+        known = ", ".join(VARIANTS)
+        raise ValueError(f"variants is {tuple(variants)}; expected fp32 first, then of {known}.")
+    return {name: VARIANTS[name](model, rows, folder / f"{name}.onnx") for name in variants}
 
 
 def _fp32(model: FieldModel, rows: FieldRows, path: Path) -> Path:
@@ -95,5 +95,10 @@ def _distilled(model: FieldModel, rows: FieldRows, path: Path) -> Path:
     return export_onnx(student.model_, path)
 
 
-VARIANTS = {"fp32": _fp32, "int8": _int8, "pruned": _pruned, "distilled": _distilled}
+VARIANTS: dict[str, Callable[[FieldModel, FieldRows, Path], Path]] = {
+    "fp32": _fp32,
+    "int8": _int8,
+    "pruned": _pruned,
+    "distilled": _distilled,
+}
 """What is served: the ranker in float32, in few bits, with zeros, and a student of it."""
