@@ -63,6 +63,14 @@ def cache_home() -> Path:
     return base / "rsutils"
 
 
+def redis_url() -> str | None:
+    """The address of the Redis that ``$REDIS_URL`` names, or None where it is not set.
+
+    It may hold a password: it is not to be shown.
+    """
+    return os.environ.get("REDIS_URL") or None
+
+
 def seed_everything(seed: int) -> np.random.Generator:
     """Seed Python, NumPy and, where it is already imported, Keras; return a NumPy generator.
 

@@ -148,6 +148,19 @@ def test_the_doctor_says_what_to_do(monkeypatch, tmp_path):
     assert re.search(r"lesson 09 uses pandas; .*(openjdk-17|spark\.txt)", doctor.spark().detail)
 
 
+def test_the_doctor_asks_the_redis_that_is_named_and_shows_no_password(monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert doctor.redis().ok
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+    finding = doctor.redis()
+    assert str(finding).startswith("--   Redis: Redis at redis://127.0.0.1:")
+    monkeypatch.setenv("REDIS_URL", "http://:secret@127.0.0.1")
+    assert "expected redis://" in doctor.redis().detail
+    assert "secret" not in finding.detail + doctor.redis().detail
+    monkeypatch.setitem(sys.modules, "rsutils.serve.store.redis_store", None)
+    assert not doctor.redis().ok
+
+
 def test_blanks_are_not_tried_and_errors_do_not_escape():
     for blank in (None, ..., lambda x: None, lambda x: ...):
         with pytest.raises(NotTriedError):

@@ -135,6 +135,24 @@ def real_data() -> Finding:
     return Finding("real data", bool(found), detail, needed=False)
 
 
+def redis() -> Finding:
+    """Whether the Redis that is named answers; its password is not shown."""
+    url = settings.redis_url()
+    if url is None:
+        detail = "REDIS_URL is not set; the service caches answers in its process"
+        return Finding("Redis", True, detail, needed=False)
+    try:
+        from rsutils.serve.store.redis_store import RedisStore
+
+        store = RedisStore(url, timeout=1.0)
+    except (ValueError, ImportError) as error:
+        return Finding("Redis", False, str(error), needed=False)
+    state = store.state()
+    store.close()
+    detail = f"{store.address} answers" if state["up"] else state["error"]
+    return Finding("Redis", state["up"], detail, needed=False)
+
+
 def disk() -> Finding:
     """Whether there is room for the environment and downloads."""
     free = shutil.disk_usage(settings.REPOSITORY).free / 2**30
@@ -145,6 +163,7 @@ EXAMINATIONS: tuple[Callable[[], Finding], ...] = (
     python,
     lambda: packages(""),
     lambda: packages("course"),
+    lambda: packages("serve"),
     tensorflow,
     horovod,
     spark,
@@ -153,6 +172,16 @@ EXAMINATIONS: tuple[Callable[[], Finding], ...] = (
     disk,
     program("make", "the commands", "Debian, Ubuntu: apt-get install make"),
     program("g++", "builds Horovod", "Debian, Ubuntu: apt-get install g++"),
+    program(
+        "redis-server",
+        "shares cached answers between processes of the service",
+        "Debian, Ubuntu: apt-get install redis-server; without it answers are cached in the "
+        "process",
+    ),
+    redis,
+    program(
+        "chromium", "for tests of the service's page", "Debian, Ubuntu: apt-get install chromium"
+    ),
 )
 
 
