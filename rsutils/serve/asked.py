@@ -1,16 +1,19 @@
 """A query in the numbers of a served system, with what is known of its user."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rsutils.serve.answers import Query, UnknownNameError
+from rsutils.serve.answers import Event, Query, UnknownNameError
 from rsutils.serve.store import Behaviour
 from rsutils.serve.system import System
 
 DISLIKED = "dislike"
 """The kind of event after which an item is blocked and says nothing for others."""
+TICK = 1e-6
+"""Seconds between events of one call, so that a store keeps their order."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,25 @@ def read_query(
         tuple(sorted(set(query.categories))),
         variant,
     )
+
+
+def behaviour_of(events: Sequence[Event], now: float) -> list[Behaviour]:
+    """Events as the store keeps them.
+
+    Args:
+        events: what happened, in its order.
+        now: seconds since 1970, for events without a time.
+    """
+    return [
+        Behaviour(
+            each.id or uuid.uuid4().hex,
+            each.user,
+            each.item,
+            each.kind,
+            each.time or now + place * TICK,
+        )
+        for place, each in enumerate(events)
+    ]
 
 
 def last_of_each(items: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from rsutils import evaluate
 from rsutils.data.catalogue import find
@@ -170,6 +171,7 @@ def _made(
         lambda signals: number_features(dataset, signals),
         candidates=CANDIDATES,
         seed=seed,
+        progress=progress,
     )
     signals = fit_signals(known, seed)
     features = number_features(dataset, signals)
@@ -187,7 +189,7 @@ def _made(
     }
     reports = {
         name: evaluate.full_ranking(model, split.test, exclude=known)
-        for name, model in models.items()
+        for name, model in tqdm(models.items(), "measuring", disable=not progress)
     }
     return Made(stages, files, reports)
 

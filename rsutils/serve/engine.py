@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,15 @@ from rsutils.serve.answers import (
     Recommended,
     UnknownNameError,
 )
-from rsutils.serve.asked import Asked, read_query
+from rsutils.serve.asked import Asked, behaviour_of, read_query
 from rsutils.serve.ranking.features import UNKNOWN_USER
 from rsutils.serve.ranking.orders import PopularItems, SimilarItems
-from rsutils.serve.store import AnswerCache, Behaviour, MemoryStore, Store
+from rsutils.serve.store import AnswerCache, MemoryStore, Store
 from rsutils.serve.system import System
 
 NEWEST = 200
 """Entries of behaviour that an answer looks at."""
 CACHE_SECONDS = 300.0
-TICK = 1e-6
-"""Seconds, the shortest that two times of today can be apart in a float with room to spare."""
 
 
 class Engine:
@@ -125,31 +122,26 @@ class Engine:
         stages = {"retrieval": 1e3 * (time.perf_counter() - begun)}
         return Answer(items, "model", "miss", self.name, self.variants[0], stages)
 
-    def record(self, events: Sequence[Event]) -> None:
-        """Keep what users did; the next answers know it. An event with a known id changes nothing.
+    def check_events(self, events: Sequence[Event]) -> None:
+        """Refuse events that ``record`` would refuse.
 
         Raises:
-            UnknownNameError: an item is unknown, or a kind; nothing of the call is kept then.
+            UnknownNameError: an item or a kind is unknown.
         """
         self.catalogue.items_at([event.item for event in events])
         for event in events:
             if event.kind not in EVENT_KINDS:
                 kinds = ", ".join(EVENT_KINDS)
                 raise UnknownNameError(f"There is no kind {event.kind!r}; there are: {kinds}.")
-        now = time.time()
-        self.store.add_behaviour(
-            [
-                Behaviour(
-                    each.id or uuid.uuid4().hex,
-                    each.user,
-                    each.item,
-                    each.kind,
-                    # What comes in one call happened in its order.
-                    each.time or now + place * TICK,
-                )
-                for place, each in enumerate(events)
-            ]
-        )
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Keep what users did; the next answers know it. An event with a known id changes nothing.
+
+        Raises:
+            UnknownNameError: an item or a kind is unknown; nothing of the call is kept then.
+        """
+        self.check_events(events)
+        self.store.add_behaviour(behaviour_of(events, time.time()))
 
     def knows_user(self, user: str) -> bool:
         """Whether the system has learnt from this user."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from tqdm import tqdm
 
 from rsutils.data.dataset import FieldRows
 from rsutils.data.interactions import Interactions
@@ -68,6 +69,7 @@ def ranking_examples(
     negatives: int = 10,
     strangers: float = 0.1,
     seed: int = 0,
+    progress: bool = False,
 ) -> FieldRows:
     """Rows of the last moments of each user: the item taken then, and candidates that were not.
 
@@ -88,6 +90,7 @@ def ranking_examples(
         negatives: candidates drawn a moment.
         strangers: share of the moments of which little is told, from 0 to 1.
         seed: of the draw.
+        progress: show a progress bar.
 
     Returns:
         Label 1 for the item taken, 0 for the others.
@@ -100,7 +103,8 @@ def ranking_examples(
     described = features(signals)
     whole, rng = histories_of(log), np.random.default_rng(seed)
     rows, labels = [], []
-    for back in range(1, int(cut.max(initial=0)) + 1):
+    moments = range(1, int(cut.max(initial=0)) + 1)
+    for back in tqdm(moments, "examples", disable=not progress):
         users = np.flatnonzero(cut >= back)
         taken = np.array([whole[user][-back] for user in users])
         histories = [whole[user][:-back] for user in users]
