@@ -4,13 +4,14 @@ VENV := $(or $(RSUTILS_VENV),.venv)
 RUN := $(VENV)/bin/python
 LESSONS ?=
 WORKERS ?= 2
+PORT ?= 8000
 ifneq ($(RSUTILS_DATA),)
 override RSUTILS_DATA := $(abspath $(RSUTILS_DATA))
 endif
 export PROFILE DATASET SEED RSUTILS_DATA RSUTILS_CACHE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup horovod course test lab bench lint notebooks readme site lock demo-world clean
+.PHONY: help setup horovod course test lab serve bench lint notebooks readme site lock demo-world clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +32,9 @@ test: setup  ## unit tests, every lesson by nbval and by papermill, ruff
 
 lab: setup  ## open JupyterLab on the lessons
 	@$(RUN) -m jupyterlab --notebook-dir=notebooks
+
+serve: setup  ## train a recommender on the demo world and answer over HTTP; DATASET=, PORT=
+	@$(RUN) -m rsutils build && exec $(RUN) -m rsutils serve build/models/$(or $(DATASET),demo) --port $(PORT)
 
 bench: setup  ## the benchmarks, one JSON line a result (needs RSUTILS_DATA)
 	@$(RUN) -m benchmarks

@@ -32,6 +32,6 @@ def small_dataset(seed: int = 0) -> Dataset:
     return Dataset("small", log, items=items)
 
 
-def small_system(folder: Path, seed: int = 0) -> Path:
+def small_system(folder: Path, seed: int = 0, index: str = "exact") -> Path:
     """The folder, with a system in it."""
-    return build_system(small_dataset(), folder, seed=seed, progress=False)
+    return build_system(small_dataset(), folder, index, seed=seed, progress=False)
