@@ -1,6 +1,5 @@
 """NeuMF on MovieLens 1M, to be made smaller."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from rsutils.compress.student_network import towers
 from rsutils.data import load
 from rsutils.evaluate import sampled
 from rsutils.models.ncf import build
-from rsutils.models.pairs import scores_of_pairs
+from rsutils.serve import FileRecommender
 from rsutils.training import PairBatches
 
 BLOCKS, USERS = 7, 1024
@@ -46,9 +45,8 @@ class PairFamily(Family):
     def score(self, path: Path) -> float:
         """NDCG@10 of an exported file on the published test items."""
         split, scorer = load(self.dataset).published, opened(path, threads=2)
-        return sampled(
-            _Served(scorer, split.train.n_items), split.test, split.negatives, metrics=("ndcg",)
-        )["ndcg@10"]
+        served = FileRecommender(scorer, split.train.n_users, split.train.n_items)
+        return sampled(served, split.test, split.negatives, metrics=("ndcg",))["ndcg@10"]
 
     def candidates(self) -> list[dict[str, np.ndarray]]:
         """What a service would score: a user's test item and 99 others."""
@@ -111,19 +109,6 @@ class PairFamily(Family):
         )
         calibrate_logit(network, train, seed=model.seed)
         return model
-
-
-class _Served:
-    """Scores by an exported file, in the form in which recommenders are judged."""
-
-    def __init__(self, scorer: Callable, n_items: int) -> None:
-        self.scorer, self.n_items_ = scorer, n_items
-
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """(len(users), n_items) float32."""
-        return scores_of_pairs(
-            users, self.n_items_, lambda user, item: self.scorer({"user": user, "item": item})
-        )
 
 
 @cache
