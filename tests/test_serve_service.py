@@ -602,6 +602,29 @@ def test_who_may_swap_models(models, monkeypatch, host, token, caller, authoriza
     assert asyncio.run(scenario()) == [status] * 2
 
 
+@pytest.mark.parametrize(
+    ("host", "authorization", "status"),
+    [
+        ("127.0.0.1", None, 200),
+        ("0.0.0.0", None, 403),
+        ("0.0.0.0", "Bearer wrong", 403),
+        ("0.0.0.0", "Bearer s3cret", 200),
+    ],
+)
+def test_who_may_see_what_users_took(models, monkeypatch, host, authorization, status):
+    monkeypatch.setenv("RSUTILS_ADMIN_TOKEN", "s3cret")
+    headers = {"authorization": authorization} if authorization else {}
+
+    async def scenario():
+        async with served(models, host=host, caller="10.0.0.5") as web:
+            return [
+                (await web.client.get(path, headers=headers)).status_code
+                for path in ("/users", "/users/1/history")
+            ]
+
+    assert asyncio.run(scenario()) == [status] * 2
+
+
 def test_addresses_of_this_machine():
     assert all(map(guard.is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
     assert not any(map(guard.is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.org", "")))

@@ -124,12 +124,14 @@ class Service:
 
     async def users(self, request: Request) -> Response:
         """Some users to try."""
+        self.guard.check_curious(request.scope)
         asked = schema.from_query(schema.UsersParameters, request.scope["query_string"])
         found = await self._look_up(lambda engine: engine.some_users(asked.limit))
         return json_response(dump({"users": found}))
 
     async def history(self, request: Request) -> Response:
         """What is known of a user, newest first."""
+        self.guard.check_curious(request.scope)
         asked = schema.from_query(schema.HistoryParameters, request.scope["query_string"])
         user = schema.check_name("user", request.path_params["user"])
         try:

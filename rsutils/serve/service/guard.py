@@ -51,6 +51,15 @@ class Guard:
             return RefusedError(403, f"Origin is {_text(origin)!r}; expected this service's own.")
         return None
 
+    def check_curious(self, scope: Scope) -> None:
+        """Let through who may see what users took: this machine's, or whoever has the token.
+
+        Raises:
+            RefusedError: (403) the caller may not.
+        """
+        if not self._loopback:
+            self.check_leave(scope)
+
     def check_leave(self, scope: Scope) -> None:
         """Let through who may swap models.
 
@@ -70,7 +79,9 @@ class Guard:
         if self._loopback and client is not None and is_loopback(client[0]):
             return
         raise RefusedError(
-            403, "Models are swapped from this machine only; set RSUTILS_ADMIN_TOKEN for others."
+            403,
+            "This is for callers of a service that listens to its own machine only; set "
+            "RSUTILS_ADMIN_TOKEN for others.",
         )
 
 
