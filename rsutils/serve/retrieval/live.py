@@ -1,0 +1,155 @@
+"""An index that is replaced while it is searched."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rsutils.serve.retrieval.base import ItemIndex, checked_vectors, norms_of
+from rsutils.serve.retrieval.building import build_index
+
+SAMPLE = 64
+"""Items whose vectors are the queries of a check, where no queries are given."""
+
+ROUNDING = 2e-3
+"""Error of a score that float16 may bring, as a share of both norms."""
+
+SUMMING = 1e-6
+"""The same of two ways to sum in float32."""
+
+
+class Version(NamedTuple):
+    """An index and its number.
+
+    Attributes:
+        number: 1 for the first, one more for each that took its place.
+        index: never changes.
+    """
+
+    number: int
+    index: ItemIndex
+
+
+class RebuildError(RuntimeError):
+    """A new index was not taken; the one before goes on."""
+
+
+class LiveIndex:
+    """Searches one version of an index while the next is built.
+
+    A version takes the place of the one before in one assignment, after it was checked: every
+    search is answered by one version alone. Whoever needs more than one search, or the number of
+    items, of the same version takes ``current`` once and uses that.
+
+    Args:
+        index: the first version; later ones are of its kind, with its settings.
+        queries: (n, d), a sample of real queries to check a new index with; None for the vectors
+            of some of its own items.
+        least_recall: share of the exact ten best that a new index must find.
+
+    Raises:
+        ValueError: the queries do not fit, or ``least_recall`` is not within 0 and 1.
+
+    Example:
+        >>> live = LiveIndex(build_index("exact", np.eye(3)))
+        >>> live.rebuild(np.eye(3)[[2, 1, 0]])
+        2
+        >>> live.search(np.eye(3)[:1], k=1)[0].tolist()
+        [[2]]
+    """
+
+    def __init__(
+        self, index: ItemIndex, queries: np.ndarray | None = None, least_recall: float = 0.95
+    ) -> None:
+        if not 0 <= least_recall <= 1:
+            raise ValueError(f"least_recall is {least_recall}; expected a share from 0 to 1.")
+        if queries is not None:
+            queries = checked_vectors(queries, "queries", "query", index.dimensions)
+            if not len(queries):
+                raise ValueError("There are no queries to check with; expected some, or None.")
+        self._queries, self.least_recall = queries, least_recall
+        self.current = Version(1, index)
+        self._one_at_a_time = threading.Lock()
+        self._builder = ThreadPoolExecutor(1, "rebuild_index")
+
+    @property
+    def version(self) -> int:
+        """Number of the index that is searched."""
+        return self.current.number
+
+    def search(
+        self,
+        queries: np.ndarray,
+        k: int = 10,
+        allowed: np.ndarray | None = None,
+        blocked: Sequence[np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``ItemIndex.search`` of the current version."""
+        return self.current.index.search(queries, k, allowed, blocked)
+
+    def rebuild(self, vectors: np.ndarray, **settings: Any) -> int:
+        """Build an index over ``vectors``, check it, and let it take over; returns its number.
+
+        Until then both are in memory. Queries belong to the vectors of one model: whoever replaces
+        both takes them from one place at once.
+
+        Args:
+            vectors: (n_items, d), as many items as there are then.
+            **settings: in place of those of the current index.
+
+        Raises:
+            ValueError: vectors or settings cannot be used; the current index goes on.
+            RebuildError: the new index is wrong or finds too little; the current index goes on.
+        """
+        with self._one_at_a_time:
+            number, index = self.current
+            vectors = checked_vectors(vectors, "vectors", "item", index.dimensions)
+            built = build_index(index.kind, vectors, **{**index.settings, **settings})
+            self._check(built, vectors)
+            self.current = Version(number + 1, built)
+            return number + 1
+
+    def rebuild_in_background(self, vectors: np.ndarray, **settings: Any) -> "Future[int]":
+        """``rebuild`` in a thread of its own, after those that were asked for before.
+
+        Returns:
+            A future whose ``result()`` is the number, or raises what ``rebuild`` raises.
+
+        Raises:
+            RuntimeError: the index was closed.
+        """
+        return self._builder.submit(self.rebuild, vectors, **settings)
+
+    def close(self) -> None:
+        """Wait for the rebuild that runs, and drop those that wait; searches still work."""
+        self._builder.shutdown(cancel_futures=True)
+
+    def _check(self, index: ItemIndex, vectors: np.ndarray) -> None:
+        """Refuse an index that is of other vectors or finds too few of the best."""
+        if (index.n_items, index.dimensions) != vectors.shape:
+            raise RebuildError(
+                f"The index has {index.n_items} items of {index.dimensions} dimensions; "
+                f"expected {vectors.shape}. Version {self.version} goes on."
+            )
+        queries = self._queries
+        if queries is None:
+            queries = vectors[np.random.default_rng(0).permutation(len(vectors))[:SAMPLE]]
+        k = min(10, len(vectors))
+        found, scores = index.search(queries, k)
+        products = np.einsum("nd,nkd->nk", queries, vectors[found])
+        size = norms_of(queries)[:, None] * norms_of(vectors).max()
+        if (found < 0).any() or (np.abs(products - scores) > ROUNDING * size).any():
+            raise RebuildError(
+                f"Scores of the index are not those of the vectors; expected inner products. "
+                f"Version {self.version} goes on."
+            )
+        # By scores and not by ids: of items with equal scores any may be found.
+        _, best = getattr(index, "exact", index).search(queries, k)
+        recall = np.mean(scores >= best[:, -1:] - SUMMING * size)
+        if recall < self.least_recall:
+            raise RebuildError(
+                f"The index finds {recall:.3f} of the exact {k} best; expected at least "
+                f"{self.least_recall}. Version {self.version} goes on; build with larger settings."
+            )
