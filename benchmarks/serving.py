@@ -27,9 +27,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from statistics import median
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.common import print_row
 from benchmarks.steps import fresh_processes
@@ -40,8 +42,8 @@ from rsutils.serve.building import find_or_build
 from rsutils.serve.service import Running, running
 
 LIMIT_MS = 20.0
-TRIAL, STEPS, TURNS = 4.0, 7, 5
-"""Seconds of a trial, bisections, and pairs of turns for the overhead."""
+TRIAL, STEPS, TURNS, REPEATS = 4.0, 7, 5, 600
+"""Seconds of a trial, bisections, pairs of turns for the overhead, and calls of a turn."""
 CONNECTIONS = 64
 VARIANTS, CACHES = ("fp32", "int8", "pruned", "distilled"), ("cold", "warm")
 SYSTEMS = tuple(f"{variant}_{cache}" for variant, cache in product(VARIANTS, CACHES))
@@ -98,9 +100,9 @@ def highest_rate(service: Running, requests: Sequence[Request], start: float) ->
 
 
 @contextmanager
-def warm_service(dataset: str, variant: str, engine: Engine, cache: str) -> Iterator[Running]:
+def warm_service(folder: Path, variant: str, engine: Engine, cache: str) -> Iterator[Running]:
     """A service that has answered for a while, in the warm case for every user once."""
-    with running(settings.BUILD / "models" / dataset, deadline_ms=1000, log_level="error") as one:
+    with running(folder, deadline_ms=1000, log_level="error") as one:
         n = len(engine.catalogue.users) if cache == "warm" else 500
         every = [ask(user, 10, variant) for user in engine.catalogue.users[:n]]
         load_test(one.url, every, rate=400, seconds=n / 400, connections=16)
@@ -109,15 +111,17 @@ def warm_service(dataset: str, variant: str, engine: Engine, cache: str) -> Iter
 
 def engine_ms(folder: str, variant: str, cache: str, turn: int) -> float:
     """p50 of the bare call, in a process of its own."""
+    with threadpool_limits(1):  # as the service does
+        return _engine_ms(folder, variant, cache, turn)
+
+
+def _engine_ms(folder: str, variant: str, cache: str, turn: int) -> float:
     engine = Engine(folder)
     engine.warm_up()
     queries = iter(queries_of(engine, variant, cache, turn))
     if cache == "warm":
         engine.answer(queries_of(engine, variant, cache, turn)[:1])
     return latency(lambda: engine.answer([next(queries)]), repeats=REPEATS, warmup=20).p50_ms
-
-
-REPEATS = 600
 
 
 def queries_of(engine: Engine, variant: str, cache: str, turn: int) -> list[Query]:
@@ -152,7 +156,7 @@ def run(names: Sequence[str], dataset: str, seed: int) -> None:
     engine = Engine(folder)
     for name in names:
         variant, cache = name.split("_")
-        with warm_service(dataset, variant, engine, cache) as service:
+        with warm_service(folder, variant, engine, cache) as service:
             requests = mix(engine, variant, cache, seed)
             closed = load_test(service.url, requests, seconds=TRIAL, connections=16)
             rps = highest_rate(service, requests, closed.rate)

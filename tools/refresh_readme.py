@@ -24,6 +24,7 @@ METRICS = {
     "auc": "AUC",
     "log_loss": "log loss",
     "speedup": "speed-up",
+    "speedup_32": "speed-up, 32 at once",
     "loss_ratio": "loss ratio",
     "ms_without": "ms a step without",
     "ms_with": "ms a step with",
@@ -44,9 +45,11 @@ COSTS = {
     "peak_mb": "peak MB",
     "ms_in_exchange": "ms in exchange",
     "kb_sent": "kB sent",
+    "queries_per_second": "queries / s",
+    "build_seconds": "seconds to build",
 }
 """What a benchmark may note beside it."""
-WHOLE = {"peak_mb", "kb_sent"}
+WHOLE = {"peak_mb", "kb_sent", "queries_per_second"}
 """Of these, which are shown without a fraction."""
 
 
