@@ -218,6 +218,32 @@ def two_tasks_share_a_table(rows: Rows) -> None:
         assert rows[kind]["auc_like"] >= max(separate["auc_like"] - 0.04, 0.55), kind
 
 
+def the_files_are_the_model(rows: Rows) -> None:
+    """Three formats give Keras' lists and quality; few bits cost bytes, not quality (lesson 14)."""
+    keras, onnx = rows["keras"], rows["onnx"]
+    for system in ("saved_model", "onnx", "litert"):
+        assert rows[system]["top10_identical"] >= 0.9, system
+        assert rows[system]["largest_difference"] < 1e-3, system
+        assert abs(rows[system]["ndcg@10"] - keras["ndcg@10"]) < 1e-3, system
+    for system, share, kept in (
+        ("onnx_int8", 0.35, 0.97),
+        ("litert_int8", 0.35, 0.95),
+        ("litert_fp16", 0.55, 0.98),
+        ("onnx_int4", 0.22, 0.9),
+    ):
+        assert rows[system]["bytes"] <= share * onnx["bytes"], system
+        assert rows[system]["ndcg@10"] >= kept * keras["ndcg@10"], system
+    assert rows["onnx_trimmed"]["bytes"] < onnx["bytes"]
+    assert rows["onnx_trimmed"]["ndcg@10"] >= 0.85 * keras["ndcg@10"]
+
+
+def ranking_adds_to_retrieval_and_int8_keeps_it(rows: Rows) -> None:
+    retrieval, whole, int8 = (rows[name] for name in ("retrieval", "two_stage", "two_stage_int8"))
+    assert whole["ndcg@10"] >= 1.2 * retrieval["ndcg@10"]
+    assert int8["ndcg@10"] >= 0.97 * whole["ndcg@10"]
+    assert int8["bytes"] <= 0.35 * whole["bytes"]
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -280,6 +306,18 @@ CLAIMS: dict[str, list[Claim]] = {
         the_search_finds_a_small_file_that_is_about_as_good,
         strangers_in_one_row_cost_more_than_short_rows,
         two_tasks_share_a_table,
+    ],
+    "14": [
+        beats_popularity("keras", 1.2),
+        beats_popularity("onnx", 1.2),
+        beats_popularity("onnx_int8", 1.2),
+        the_files_are_the_model,
+        every_row_says_what_it_cost("bytes", "p50_ms", "p99_ms"),
+    ],
+    "15": [
+        beats_popularity("retrieval", 1.4),
+        beats_popularity("two_stage", 1.8),
+        ranking_adds_to_retrieval_and_int8_keeps_it,
     ],
 }
 

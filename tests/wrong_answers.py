@@ -481,6 +481,100 @@ def clustered_bytes_of(book=4, unit=8, bits=lambda k: np.ceil(np.log2(k))):
     return lambda n, k: n * bits(k) / unit + book * k
 
 
+# Lesson 14
+
+HALF_STEP = 2.0**-24
+
+
+def bound_of(roundings=lambda d: d, step=HALF_STEP, terms=lambda x, w: np.abs(x * w).sum()):
+    return lambda x, w: roundings(len(x)) * step * terms(x.astype(float), w.astype(float))
+
+
+def first_of(scores, k):
+    return np.argsort(-scores, kind="stable")[:k]
+
+
+def scores_of_both_lists(expected, found, k, tolerance):
+    one, other = first_of(expected, k), first_of(found, k)
+    return bool((np.abs(expected[one] - found[other]) <= tolerance).all())
+
+
+def ties_of_the_new_scores(expected, found, k, tolerance):
+    one, other = first_of(expected, k), first_of(found, k)
+    return bool((np.abs(found[one] - found[other]) <= tolerance).all())
+
+
+def ties_in_either(expected, found, k, tolerance):
+    one, other = first_of(expected, k), first_of(found, k)
+    gaps = [np.abs(scores[one] - scores[other]) for scores in (expected, found)]
+    return bool((np.minimum(*gaps) <= tolerance).all())
+
+
+def same_lists_of_all(expected, found, tolerance):
+    one, other = first_of(expected, None), first_of(found, None)
+    return bool((np.abs(expected[one] - expected[other]) <= tolerance).all())
+
+
+def folded_by(
+    factor=lambda gamma, variance, epsilon: gamma / np.sqrt(variance + epsilon),
+    new_bias=lambda bias, mean, beta, factor: (bias - mean) * factor + beta,
+    axis=slice(None),
+):
+    def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
+        by = factor(gamma, variance, epsilon)
+        return kernel * by[axis], new_bias(bias, mean, beta, by)
+
+    return fold
+
+
+# Lesson 15
+
+
+def lists_by(
+    lists=lambda query, centroids: centroids @ query,
+    score=lambda query, vectors: vectors @ query,
+    end=lambda best: best,
+):
+    """A few lists looked into, but for one thing."""
+
+    def search(query, vectors, list_of, centroids, probes, k):
+        chosen = np.argsort(-lists(query, centroids))[:probes]
+        inside = np.flatnonzero(np.isin(list_of, chosen))
+        return end(inside[np.argsort(-score(query, vectors[inside]))[:k]])
+
+    return search
+
+
+def all_vectors_looked_at(query, vectors, list_of, centroids, probes, k):
+    return np.argsort(-(vectors @ query))[:k]
+
+
+def numbers_within_the_lists(query, vectors, list_of, centroids, probes, k):
+    chosen = np.argsort(-(centroids @ query))[:probes]
+    return np.argsort(-(vectors[np.isin(list_of, chosen)] @ query))[:k]
+
+
+def renewed_by(draw=lambda uniform: -np.log(uniform), took=True, beta=True):
+    def renew(now, expiry, seconds, factor, uniform):
+        early = (seconds if took else 1.0) * (factor if beta else 1.0) * draw(uniform)
+        return now + early >= expiry
+
+    return renew
+
+
+def ends_of(arrivals, service):
+    ends, end = [], 0.0
+    for came, takes in zip(arrivals, service, strict=True):
+        end = max(came, end) + takes
+        ends.append(end)
+    return np.array(ends)
+
+
+def begun_when_the_one_before_came(arrivals, service):
+    before = np.concatenate([[0.0], arrivals[:-1]])
+    return np.maximum(arrivals, before) + np.cumsum(service)
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -768,5 +862,68 @@ WRONG_ANSWERS = {
         clustered_bytes_of(bits=lambda k: np.floor(np.log2(k))),
         clustered_bytes_of(bits=lambda k: k),
         clustered_bytes_of(bits=lambda k: 8),
+    ],
+    "lesson_14.rounding_bound": [
+        bound_of(terms=lambda x, w: abs((x * w).sum())),
+        bound_of(roundings=lambda d: 1),
+        bound_of(roundings=lambda d: d - 1),
+        bound_of(step=2 * HALF_STEP),
+        bound_of(),
+        bound_of(terms=lambda x, w: np.linalg.norm(x) * np.linalg.norm(w)),
+        bound_of(terms=lambda x, w: np.abs(x * w)),
+    ],
+    "lesson_14.same_top_k": [
+        lambda a, b, k, tolerance: np.array_equal(first_of(a, k), first_of(b, k)),
+        lambda a, b, k, tolerance: set(first_of(a, k)) == set(first_of(b, k)),
+        lambda a, b, k, tolerance: np.allclose(np.sort(a)[-k:], np.sort(b)[-k:], atol=tolerance),
+        lambda a, b, k, tolerance: bool(np.abs(a - b).max() <= tolerance),
+        lambda a, b, k, tolerance: same_lists_of_all(a, b, tolerance),
+        scores_of_both_lists,
+        ties_of_the_new_scores,
+        ties_in_either,
+        lambda a, b, k, tolerance: True,
+    ],
+    "lesson_14.fold": [
+        folded_by(axis=(slice(None), None)),
+        folded_by(factor=lambda gamma, variance, epsilon: gamma / np.sqrt(variance)),
+        folded_by(factor=lambda gamma, variance, epsilon: gamma / (variance + epsilon)),
+        folded_by(factor=lambda gamma, variance, epsilon: 1 / np.sqrt(variance + epsilon)),
+        folded_by(new_bias=lambda bias, mean, beta, factor: beta - mean * factor),
+        folded_by(new_bias=lambda bias, mean, beta, factor: bias - mean * factor + beta),
+        folded_by(new_bias=lambda bias, mean, beta, factor: (bias + mean) * factor + beta),
+        folded_by(new_bias=lambda bias, mean, beta, factor: (bias - mean + beta) * factor),
+        lambda *given: folded_by()(*given)[0],
+    ],
+    "lesson_15.search_lists": [
+        lists_by(lists=lambda query, centroids: -centroids @ query),
+        lists_by(lists=lambda query, centroids: -np.linalg.norm(centroids - query, axis=1)),
+        lists_by(score=lambda query, vectors: -np.linalg.norm(vectors - query, axis=1)),
+        lists_by(score=lambda query, vectors: -vectors @ query),
+        lists_by(end=lambda best: best[::-1]),
+        all_vectors_looked_at,
+        numbers_within_the_lists,
+        lambda query, vectors, list_of, centroids, probes, k: lists_by()(
+            query, vectors, list_of, centroids, 1, k
+        ),
+    ],
+    "lesson_15.renew": [
+        renewed_by(lambda uniform: np.log(uniform)),
+        renewed_by(lambda uniform: uniform),
+        renewed_by(lambda uniform: 1 - uniform),
+        renewed_by(took=False),
+        renewed_by(beta=False),
+        lambda now, expiry, took, beta, uniform: now >= expiry,
+        lambda now, expiry, took, beta, uniform: now + beta * took >= expiry,
+        lambda *given: not renewed_by()(*given),
+    ],
+    "lesson_15.finished": [
+        lambda arrivals, service: arrivals + service,
+        lambda arrivals, service: np.cumsum(service),
+        lambda arrivals, service: arrivals[0] + np.cumsum(service),
+        lambda arrivals, service: ends_of(arrivals, service) - arrivals,
+        lambda arrivals, service: ends_of(arrivals, service) - service,
+        lambda arrivals, service: ends_of(arrivals, service) - service - arrivals,
+        lambda arrivals, service: ends_of(arrivals, service)[-1],
+        begun_when_the_one_before_came,
     ],
 }

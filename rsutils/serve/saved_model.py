@@ -94,7 +94,7 @@ class SavedModelScorer:
             found = ", ".join(self._call.structured_outputs)
             raise ValueError(f"{path} has the outputs {found}; expected one.")
         specs = self._call.structured_input_signature[1]
-        self.inputs = {name: ("batch", *spec.shape[1:]) for name, spec in specs.items()}
+        self.inputs = {name: ("batch", *specs[name].shape[1:]) for name in sorted(specs)}
         self._types = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in specs.items()}
 
     def __call__(self, inputs: Mapping[str, Any] | Any) -> np.ndarray:

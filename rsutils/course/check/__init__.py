@@ -18,6 +18,8 @@ from rsutils.course.check import (
     lesson_11,
     lesson_12,
     lesson_13,
+    lesson_14,
+    lesson_15,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -39,4 +41,6 @@ __all__ = [
     "lesson_11",
     "lesson_12",
     "lesson_13",
+    "lesson_14",
+    "lesson_15",
 ]
