@@ -315,8 +315,8 @@ CLAIMS: dict[str, list[Claim]] = {
         every_row_says_what_it_cost("bytes", "p50_ms", "p99_ms"),
     ],
     "15": [
-        beats_popularity("retrieval", 1.4),
-        beats_popularity("two_stage", 1.8),
+        beats_popularity("retrieval", 1.2),
+        beats_popularity("two_stage", 1.6),
         ranking_adds_to_retrieval_and_int8_keeps_it,
     ],
 }

@@ -125,7 +125,7 @@ def test_every_format_recommends_what_the_model_does(name, fitted, exports, log)
         for users in (EVERYONE, EVERYONE[[COLD]], EVERYONE[:0], EVERYONE[:7]):
             np.testing.assert_allclose(served.scores(users), expected[users], atol=1e-5)
         figures = found.manifest["scorers"][format_]["parity"]
-        assert figures["users"] == (16 if name in ("ncf", "attributes") else N_USERS)
+        assert figures["users"] == N_USERS
         assert figures["largest_difference"] < 1e-5
         assert figures["top10_identical_but_ties"] == 1
 

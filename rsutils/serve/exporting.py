@@ -31,7 +31,7 @@ PACKAGES = (
     "ai-edge-litert",
 )
 """Whose versions an export notes."""
-USERS, PAIR_USERS = 256, 16
+USERS, PAIR_USERS = 256, 64
 """Users whose scores are compared; fewer where each pair is scored by itself."""
 PLAIN = (bool, int, float, str, type(None))
 
