@@ -89,7 +89,7 @@ def _add_serve(commands: argparse._SubParsersAction) -> None:
     serves.add_argument("--model", help="its name; the newest where none is given")
     serves.add_argument("--host", help="127.0.0.1; another one opens the service to others")
     serves.add_argument("--port", type=int, help="8000; 0 for a free one")
-    serves.add_argument("--deadline-ms", type=float, help="100: until a request must have begun")
+    serves.add_argument("--deadline-ms", type=float, help="100: until a request should be answered")
     serves.add_argument("--queue", type=int, help="256: requests that may wait")
     serves.add_argument("--batch", type=int, help="32: requests that are computed at once")
     serves.add_argument("--grace", type=float, help="10: seconds to finish in at a stop")

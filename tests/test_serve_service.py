@@ -144,7 +144,7 @@ def test_a_request_past_its_deadline_is_refused_and_never_computed(models):
         await asyncio.sleep(0)
         held.gate.set()
         await asyncio.gather(first, fresh)
-        with pytest.raises(RefusedError, match="could not be begun in time") as refused:
+        with pytest.raises(RefusedError, match="could not be answered in time") as refused:
             await late
         return held.engine.batches, refused.value
 
@@ -159,7 +159,7 @@ def test_a_batch_that_hangs_does_not_keep_others_waiting(models):
         first = await held.begin("a")
         held.batcher._clock = asyncio.get_running_loop().time
         held.now = held.batcher._clock()
-        with pytest.raises(RefusedError, match="could not be begun in time"):
+        with pytest.raises(RefusedError, match="could not be answered in time"):
             await asyncio.wait_for(held.add("b"), 20)
         assert not first.done()
 

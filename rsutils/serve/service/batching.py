@@ -2,7 +2,8 @@
 
 One thread computes. Where it is idle a request starts at once, so that the batch's size follows the
 load by itself: 1 when there is little, more when requests come faster than one by one would allow.
-A request that cannot be begun by its deadline is refused, and never computed.
+A request that cannot be answered by its deadline is refused, and never computed: it has to begin
+while there is still time for a batch.
 """
 
 import asyncio
@@ -17,6 +18,9 @@ from typing import Any
 from rsutils.serve.service.batch_cost import BatchCost
 from rsutils.serve.service.computing import Outcome, Work, compute
 from rsutils.serve.service.limits import QueueSettings, RefusedError
+
+MARGIN = 1.5
+"""Batches' times that are kept free before a deadline: one may take longer than those before."""
 
 
 class ClientGoneError(Exception):
@@ -85,8 +89,8 @@ class Batcher:
         wait = self.expected_wait()
         if len(self._waiting) >= self._settings.queue:
             return _busy("queue", "all places in the queue are taken", wait)
-        if self._clock() + wait > arrived + self._settings.deadline:
-            return _busy("late", "it could not be begun in time", wait)
+        if self._clock() + wait > arrived + self._patience():
+            return _busy("late", "it could not be answered in time", wait)
         return None
 
     async def compute(
@@ -153,18 +157,28 @@ class Batcher:
         """A batch takes half the deadline at most, since whoever comes next waits for its end."""
         return self._cost.largest(self._settings.deadline / 2, self._settings.batch)
 
+    def _patience(self) -> float:
+        """Seconds from its arrival within which a request has to begin, to end by its deadline.
+
+        At least half of the deadline, so that a model that takes longer than all of it still
+        answers those that come one by one.
+        """
+        deadline = self._settings.deadline
+        batch = self._cost.seconds(self._largest())
+        return max(deadline - MARGIN * batch, deadline / 2)
+
     def _drop_late(self) -> None:
-        late = self._clock() - self._settings.deadline
+        late = self._clock() - self._patience()
         while self._waiting and self._waiting[0].arrived < late:
             _settle(
                 self._waiting.popleft(),
-                _busy("deadline", "it could not be begun in time", self.expected_wait()),
+                _busy("deadline", "it could not be answered in time", self.expected_wait()),
             )
 
     def _set_alarm(self) -> None:
         """A batch that takes long must not keep others past their deadline without a word."""
         if self._alarm is None and self._waiting:
-            due = self._waiting[0].arrived + self._settings.deadline
+            due = self._waiting[0].arrived + self._patience()
             self._alarm = self._loop.call_later(max(0.0, due - self._clock()) + 0.001, self._ring)
 
     def _ring(self) -> None:

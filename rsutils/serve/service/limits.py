@@ -40,7 +40,7 @@ class QueueSettings(NamedTuple):
     """How much waits, and for how long.
 
     Attributes:
-        deadline: seconds from a request's arrival until its computation must have begun.
+        deadline: seconds from a request's arrival until its answer should be made.
         queue: requests that may wait.
         batch: requests that are computed at once.
         grace: seconds that running requests get when the service stops.

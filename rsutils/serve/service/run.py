@@ -52,7 +52,7 @@ class Options:
         model: name of the system that answers first; None for the newest.
         host: to bind to.
         port: to bind to; 0 for a free one.
-        deadline_ms: milliseconds from a request's arrival until it must have begun.
+        deadline_ms: milliseconds from a request's arrival until it should be answered.
         queue: requests that may wait.
         batch: requests that are computed at once.
         grace: seconds that running requests get when the service stops.
