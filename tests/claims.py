@@ -244,6 +244,52 @@ def ranking_adds_to_retrieval_and_int8_keeps_it(rows: Rows) -> None:
     assert int8["bytes"] <= 0.35 * whole["bytes"]
 
 
+def bandits_learn_what_greedy_never_hears_of(rows: Rows) -> None:
+    """Regret against the best film for all; LinUCB is judged by its clicks."""
+    thompson, greedy, uniform = (rows[name] for name in ("thompson", "greedy", "uniform"))
+    assert thompson["regret_per_1000"] < 0.7 * greedy["regret_per_1000"]
+    assert thompson["regret_per_1000"] < 0.5 * uniform["regret_per_1000"]
+    assert rows["epsilon_greedy"]["regret_per_1000"] < uniform["regret_per_1000"]
+    assert rows["linucb"]["clicks_per_1000"] > 1.4 * thompson["clicks_per_1000"]
+
+
+def weights_correct_what_position_did(rows: Rows) -> None:
+    weighed, naive = rows["inverse_propensity"], rows["click_rate"]
+    assert weighed["mean_absolute_error"] < 0.7 * naive["mean_absolute_error"]
+
+
+def users_are_the_unit_and_looking_has_a_price(rows: Rows) -> None:
+    """Alarms where nothing differs, of which one in twenty is promised."""
+    assert rows["drift_by_users"]["false_alarms"] < 0.12
+    assert rows["drift_by_rows"]["false_alarms"] > 0.2
+    found = rows["a_a_test"]
+    assert found["by_users"] < 0.08
+    assert found["by_visits"] > 0.15
+    assert found["peeking"] > 0.13
+    assert found["pocock"] < 0.08
+
+
+def the_test_decides_as_the_truth_does(rows: Rows) -> None:
+    row = rows["a_b_test"]
+    low, _ = row["lift_interval"]
+    assert low > 0
+    assert row["true_lift"] > 0
+
+
+def own_lists_narrow_and_chance_does_not(rows: Rows) -> None:
+    own, chance = rows["loop_own_lists_only"], rows["loop_any_film"]
+    assert own["coverage_last"] < 0.85 * own["coverage_first"]
+    assert own["coverage_last"] < 0.85 * chance["coverage_last"]
+    assert own["unseen_favourites_last"] > chance["unseen_favourites_last"]
+
+
+def broken_releases_come_back_and_good_ones_stay(rows: Rows) -> None:
+    assert rows["canary_other_films"]["rolled_back"] > 0.99
+    assert rows["canary_other_films"]["bad_slates"] <= 100
+    assert rows["canary_sorted_upside_down"]["rolled_back"] > 0.7
+    assert rows["canary_nothing_changed"]["rolled_back"] < 0.06
+
+
 CLAIMS: dict[str, list[Claim]] = {
     "00": [
         beats_popularity("softmax_cf", 1.2),
@@ -318,6 +364,14 @@ CLAIMS: dict[str, list[Claim]] = {
         beats_popularity("retrieval", 1.2),
         beats_popularity("two_stage", 1.6),
         ranking_adds_to_retrieval_and_int8_keeps_it,
+    ],
+    "16": [
+        bandits_learn_what_greedy_never_hears_of,
+        weights_correct_what_position_did,
+        users_are_the_unit_and_looking_has_a_price,
+        the_test_decides_as_the_truth_does,
+        own_lists_narrow_and_chance_does_not,
+        broken_releases_come_back_and_good_ones_stay,
     ],
 }
 

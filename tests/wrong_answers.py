@@ -575,6 +575,37 @@ def begun_when_the_one_before_came(arrivals, service):
     return np.maximum(arrivals, before) + np.cumsum(service)
 
 
+# Lesson 16
+
+
+def ips_of(weigh=np.divide, rows=None):
+    """Clicks of a film, weighed by ``weigh``, over what ``rows`` says; its showings by default."""
+
+    def attraction_by_ips(film, clicked, examined, n_films):
+        shown = np.bincount(film, minlength=n_films)
+        over = shown if rows is None else rows(film, clicked, examined, n_films)
+        return np.bincount(film, weigh(clicked, examined), n_films) / np.maximum(over, 1e-9)
+
+    return attraction_by_ips
+
+
+def bound_by(middle=None, spread=np.sqrt, sign=1, factor=lambda alpha: alpha, turn=np.linalg.inv):
+    """An upper bound in which one thing can be another."""
+
+    def upper_bounds(x, A, b, alpha):
+        inverse = np.linalg.inv(A)
+        mean = np.einsum("d,kde,ke->k", x, inverse, b) if middle is None else middle(x, b)
+        return mean + sign * factor(alpha) * spread(np.einsum("d,kde,e->k", x, turn(A), x))
+
+    return upper_bounds
+
+
+def divides_by_the_diagonal(x, A, b, alpha):
+    inverse = np.stack([np.diag(1 / np.diag(one)) for one in A])
+    mean = np.einsum("d,kde,ke->k", x, inverse, b)
+    return mean + alpha * np.sqrt(np.einsum("d,kde,e->k", x, inverse, x))
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -925,5 +956,39 @@ WRONG_ANSWERS = {
         lambda arrivals, service: ends_of(arrivals, service) - service - arrivals,
         lambda arrivals, service: ends_of(arrivals, service)[-1],
         begun_when_the_one_before_came,
+    ],
+    "lesson_16.attraction_by_ips": [
+        ips_of(weigh=lambda clicked, examined: clicked),
+        ips_of(weigh=np.multiply),
+        ips_of(rows=lambda film, clicked, examined, n: np.full(n, len(film))),
+        ips_of(rows=lambda film, clicked, examined, n: np.bincount(film, clicked, n)),
+        ips_of(
+            weigh=lambda clicked, examined: clicked,
+            rows=lambda film, clicked, examined, n: np.bincount(film, examined, n),
+        ),
+        lambda film, clicked, examined, n: (
+            np.bincount(film, clicked / examined, n) / np.array([4, np.nan, 2])
+        ),
+        lambda film, clicked, examined, n: ips_of()(film, clicked, examined, n)[[0, 2]],
+    ],
+    "lesson_16.upper_bounds": [
+        bound_by(factor=lambda alpha: 0),
+        bound_by(spread=lambda variance: variance),
+        bound_by(sign=-1),
+        bound_by(factor=lambda alpha: 1),
+        bound_by(turn=lambda A: A),
+        bound_by(middle=lambda x, b: b @ x),
+        divides_by_the_diagonal,
+        lambda x, A, b, alpha: bound_by()(x, A, b, alpha).max(),
+    ],
+    "lesson_16.users_per_arm": [
+        lambda s, d, z, z_power: np.ceil(((z + z_power) * s / d) ** 2),
+        lambda s, d, z, z_power: np.ceil(4 * ((z + z_power) * s / d) ** 2),
+        lambda s, d, z, z_power: np.ceil(2 * (z * s / d) ** 2),
+        lambda s, d, z, z_power: np.ceil(2 * (z**2 + z_power**2) * (s / d) ** 2),
+        lambda s, d, z, z_power: np.ceil(2 * (z + z_power) ** 2 * s / d**2),
+        lambda s, d, z, z_power: np.ceil(2 * (z + z_power) * s / d),
+        lambda s, d, z, z_power: np.floor(2 * ((z + z_power) * s / d) ** 2),
+        lambda s, d, z, z_power: 2 * ((z + z_power) * s / d) ** 2,
     ],
 }

@@ -20,6 +20,7 @@ from rsutils.course.check import (
     lesson_13,
     lesson_14,
     lesson_15,
+    lesson_16,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -43,4 +44,5 @@ __all__ = [
     "lesson_13",
     "lesson_14",
     "lesson_15",
+    "lesson_16",
 ]
