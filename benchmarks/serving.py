@@ -8,8 +8,8 @@ machine's cores. Requests are due at random times that do not depend on the answ
 
 The mix: three quarters ask for recommendations of known users, who come back as often as the
 number of their interactions says; a tenth brings a history of one to five popular items along, a
-tenth reports a click, and the rest asks for similar items. ``cold`` asks for lists of changing
-lengths, so that hardly any answer is known; ``warm`` asks for ten items each time, and every known
+tenth reports a click, and the rest asks for similar items. All ask for ten items. ``cold`` blocks
+another item each time, so that hardly any answer is known; ``warm`` blocks none, and every known
 user was answered once before.
 
 - ``rps``: the highest rate at which 99% of the answers took at most 20 ms from when the request was
@@ -26,6 +26,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -57,17 +58,17 @@ def mix(engine: Engine, variant: str, cache: str, seed: int) -> list[Request]:
     users = rng.choice(len(sizes), N_REQUESTS, p=sizes / sizes.sum())
     popular = engine.stages.signals.popularity.astype(float)
     items = rng.choice(len(popular), (N_REQUESTS, 5), p=popular / popular.sum())
-    lengths = np.full(N_REQUESTS, 10) if cache == "warm" else rng.integers(5, 51, N_REQUESTS)
     kinds = rng.choice(4, N_REQUESTS, p=[0.75, 0.1, 0.1, 0.05])
     names = engine.catalogue
     made = []
-    for kind, user, row, k in zip(kinds, users, items, lengths, strict=True):
+    for kind, user, row in zip(kinds, users, items, strict=True):
         person, history = names.users[user], [names.items[item] for item in dict.fromkeys(row)]
+        blocked = () if cache == "warm" else (names.items[rng.integers(len(names.items))],)
         if kind == 0:
-            made.append(ask(person, int(k), variant))
+            made.append(ask(Query(user=person, blocked=blocked, variant=variant)))
         elif kind == 1:
-            body = {"history": history[: rng.integers(1, 6)], "k": int(k), "variant": variant}
-            made.append(Request("POST", "/recommend", json.dumps(body)))
+            brought = tuple(history[: rng.integers(1, 6)])
+            made.append(ask(Query(history=brought, blocked=blocked, variant=variant)))
         elif kind == 2:
             event = {"user": person, "item": history[0], "kind": "click"}
             made.append(Request("POST", "/events", json.dumps({"events": [event]})))
@@ -76,9 +77,12 @@ def mix(engine: Engine, variant: str, cache: str, seed: int) -> list[Request]:
     return made
 
 
-def ask(user: str, k: int, variant: str) -> Request:
-    """A list for a user."""
-    return Request("GET", f"/recommend?user={user}&k={k}&variant={variant}")
+def ask(query: Query) -> Request:
+    """The request of a query."""
+    if not query.history and not query.blocked:
+        path = f"/recommend?user={query.user}&k={query.k}&variant={query.variant}"
+        return Request("GET", path)
+    return Request("POST", "/recommend", json.dumps(asdict(query)))
 
 
 def good_enough(load: Load) -> bool:
@@ -104,7 +108,7 @@ def warm_service(folder: Path, variant: str, engine: Engine, cache: str) -> Iter
     """A service that has answered for a while, in the warm case for every user once."""
     with running(folder, deadline_ms=1000, log_level="error") as one:
         n = len(engine.catalogue.users) if cache == "warm" else 500
-        every = [ask(user, 10, variant) for user in engine.catalogue.users[:n]]
+        every = [ask(Query(user, variant=variant)) for user in engine.catalogue.users[:n]]
         load_test(one.url, every, rate=400, seconds=n / 400, connections=16)
         yield one
 
@@ -118,22 +122,20 @@ def engine_ms(folder: str, variant: str, cache: str, turn: int) -> float:
 def _engine_ms(folder: str, variant: str, cache: str, turn: int) -> float:
     engine = Engine(folder)
     engine.warm_up()
-    queries = iter(queries_of(engine, variant, cache, turn))
+    queries = iter(queries_of(engine, variant, cache, turn, REPEATS + 20))
     if cache == "warm":
-        engine.answer(queries_of(engine, variant, cache, turn)[:1])
+        engine.answer(queries_of(engine, variant, cache, turn, 1))
     return latency(lambda: engine.answer([next(queries)]), repeats=REPEATS, warmup=20).p50_ms
 
 
-def queries_of(engine: Engine, variant: str, cache: str, turn: int) -> list[Query]:
+def queries_of(engine: Engine, variant: str, cache: str, turn: int, n: int) -> list[Query]:
     """Different queries for a cold cache, always the same one for a warm one."""
-    users = engine.catalogue.users
+    users, items = engine.catalogue.users, engine.catalogue.items
     if cache == "warm":
-        return [Query(user=users[0], variant=variant)] * (REPEATS + 20)
+        return [Query(user=users[0], variant=variant)] * n
     rng = np.random.default_rng(turn)
-    return [
-        Query(user=users[rng.integers(len(users))], k=int(rng.integers(5, 51)), variant=variant)
-        for _ in range(REPEATS + 20)
-    ]
+    drawn = zip(rng.integers(len(users), size=n), rng.integers(len(items), size=n), strict=True)
+    return [Query(users[u], blocked=(items[i],), variant=variant) for u, i in drawn]
 
 
 def overhead(folder: str, service: Running, engine: Engine, name: str) -> tuple[float, float]:
@@ -143,8 +145,9 @@ def overhead(folder: str, service: Running, engine: Engine, name: str) -> tuple[
     for turn in range(TURNS):
         with fresh_processes() as one:
             bare.append(one.submit(engine_ms, folder, variant, cache, turn).result())
-        queries = queries_of(engine, variant, cache, 100 + turn)
-        requests = [ask(query.user, query.k, variant) for query in queries]
+        # More than are asked in the time: a query that comes twice is known.
+        queries = queries_of(engine, variant, cache, 100 + turn, N_REQUESTS)
+        requests = [ask(query) for query in queries]
         load = load_test(service.url, requests, seconds=2.0, connections=1)
         differences.append(load.percentile(50)[0] - bare[-1])
     return median(differences), median(bare)

@@ -18,17 +18,19 @@ def test_the_mix_is_what_it_says(folder):
     engine = Engine(folder)
     cold = serving.mix(engine, "int8", "cold", seed=0)
     warm = serving.mix(engine, "int8", "warm", seed=0)
-    share = {
-        kind: sum(each.path.startswith(kind) for each in cold) / len(cold)
-        for kind in ("/recommend?", "/recommend", "/events", "/similar")
-    }
-    assert share["/recommend?"] == pytest.approx(0.75, abs=0.02)
-    assert share["/recommend"] - share["/recommend?"] == pytest.approx(0.1, abs=0.02)
-    assert share["/events"] == pytest.approx(0.1, abs=0.02)
+    for mix in (cold, warm):
+        share = {
+            kind: sum(each.path.startswith(kind) for each in mix) / len(mix)
+            for kind in ("/recommend", "/events", "/similar")
+        }
+        assert share["/recommend"] == pytest.approx(0.85, abs=0.02)
+        assert share["/events"] == pytest.approx(0.1, abs=0.02)
+    bodies = [json.loads(each.body) for each in cold if each.path == "/recommend"]
+    assert all(len(each["blocked"]) == 1 and each["k"] == 10 for each in bodies)
     asked = {each.path for each in warm if each.path.startswith("/recommend?")}
     assert len(asked) <= N_USERS
     assert all("k=10&variant=int8" in path for path in asked)
-    assert len({each.path for each in cold}) > 10 * len(asked)
+    assert len({each.body for each in cold}) > 10 * len(asked)
 
 
 def test_a_row_of_each_cache(folder, monkeypatch, capsys):
