@@ -38,6 +38,8 @@ METRICS = {
     "p50_ratio": "ms / fp32",
     "p50_ratio_all_items": "ms / fp32, all items",
     "top10_overlap": "top 10 shared",
+    "overhead_ms": "ms that HTTP adds",
+    "engine_ms": "ms of the bare call",
 }
 """What a benchmark may measure, and how a table heads it."""
 COSTS = {
@@ -47,9 +49,10 @@ COSTS = {
     "kb_sent": "kB sent",
     "queries_per_second": "queries / s",
     "build_seconds": "seconds to build",
+    "rps": "requests / s",
 }
 """What a benchmark may note beside it."""
-WHOLE = {"peak_mb", "kb_sent", "queries_per_second"}
+WHOLE = {"peak_mb", "kb_sent", "queries_per_second", "rps"}
 """Of these, which are shown without a fraction."""
 
 
