@@ -5,8 +5,10 @@ notebooks and Keras runs on TensorFlow. Nothing here touches the network or writ
 """
 
 import os
+import platform
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,24 @@ def redis_url() -> str | None:
     It may hold a password: it is not to be shown.
     """
     return os.environ.get("REDIS_URL") or None
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of those of ``packages`` that are installed; imports none of them.
+
+    Example:
+        >>> sorted(versions_of(["numpy", "no-such-package"]))
+        ['numpy', 'python']
+    """
+    from importlib import metadata
+
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def seed_everything(seed: int) -> np.random.Generator:

@@ -1,8 +1,9 @@
 """What it ran on: versions, and the processor, that a figure depends on."""
 
 import platform
-from importlib import metadata
 from pathlib import Path
+
+from rsutils import settings
 
 PACKAGES = ("numpy", "tensorflow", "keras")
 
@@ -14,13 +15,7 @@ def versions() -> dict[str, str]:
         >>> sorted(versions())[-3:]
         ['numpy', 'python', 'tensorflow']
     """
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return settings.versions_of(PACKAGES)
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

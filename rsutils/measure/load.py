@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-NO_ANSWER = 0
-
 
 class Request(NamedTuple):
     """One request.

@@ -26,6 +26,7 @@ class Asked:
         blocked: (b,) int64 items that are not shown either.
         k: how many items are wanted.
         categories: only items that have one of these, sorted.
+        allowed: (n_items,) bool, which items these are; None for all.
         variant: of the ranker.
     """
 
@@ -34,6 +35,7 @@ class Asked:
     blocked: np.ndarray
     k: int
     categories: tuple[str, ...]
+    allowed: np.ndarray | None
     variant: str
 
     def key(self) -> tuple[object, ...]:
@@ -67,7 +69,7 @@ def read_query(
     if variant not in variants:
         known = ", ".join(variants)
         raise UnknownNameError(f"There is no variant {variant!r}; there are: {known}.")
-    catalogue.mask(query.categories)
+    allowed = catalogue.mask(query.categories)
     user = catalogue.user_at(query.user)
     entries = behaviour or ()
     disliked = [entry.item for entry in entries if entry.kind == DISLIKED]
@@ -87,6 +89,7 @@ def read_query(
         np.unique(blocked),
         query.k,
         tuple(sorted(set(query.categories))),
+        allowed,
         variant,
     )
 

@@ -1,8 +1,6 @@
 """From a data set to a served system: fit both stages, make smaller rankers, measure, write."""
 
 import datetime
-import importlib.metadata
-import platform
 import statistics
 import tempfile
 import time
@@ -15,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from rsutils import evaluate
+from rsutils import evaluate, settings
 from rsutils.data.catalogue import find
 from rsutils.data.dataset import Dataset, Split
 from rsutils.data.interactions import Interactions
@@ -33,6 +31,7 @@ from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
 from rsutils.serve.score_parity import check_parity, parity
+from rsutils.serve.sealed import refuse_existing
 from rsutils.serve.system import write_system
 
 ITEM_COLUMNS = ("genres", "director", "theme", "place", "category", "brand")
@@ -89,9 +88,7 @@ def build_system(
         ValueError: no user has three interactions, a variant is unknown, or the ranker's file does
             not score as it does.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists; expected a new folder. Remove it or take another.")
+    refuse_existing(folder)
     split = leave_last_out(dataset.interactions)
     known = split.before_test
     with tempfile.TemporaryDirectory() as drafts:
@@ -100,7 +97,7 @@ def build_system(
             "dataset": dataset.name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seed": seed,
-            "versions": _versions(),
+            "versions": settings.versions_of(PACKAGES),
             "n_users": known.n_users,
             "n_items": known.n_items,
             "interactions": len(known),
@@ -242,8 +239,3 @@ def _ranking_ms(stages: TwoStage, users: list[int], histories: Histories) -> dic
 def _columns(table: pd.DataFrame | None, wanted: tuple[str, ...]) -> pd.DataFrame | None:
     found = [] if table is None else [name for name in wanted if name in table.columns]
     return table[found] if found else None
-
-
-def _versions() -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}

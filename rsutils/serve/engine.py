@@ -192,7 +192,7 @@ class Engine:
         for place, asked in enumerate(batch):
             groups.setdefault((asked.variant, asked.categories), []).append(place)
         values = [b"[]"] * len(batch)
-        for (variant, categories), places in groups.items():
+        for (variant, _), places in groups.items():
             group = [batch[place] for place in places]
             ranked = self.stages.rank(
                 [UNKNOWN_USER if each.user is None else each.user for each in group],
@@ -200,7 +200,7 @@ class Engine:
                 max(each.k for each in group),
                 variant,
                 [each.blocked for each in group],
-                self.catalogue.mask(categories),
+                group[0].allowed,
             )
             for place, items, scores in zip(places, ranked.items, ranked.scores, strict=True):
                 values[place] = self._packed(batch[place], items, scores)
@@ -229,8 +229,7 @@ class Engine:
 
     def _popular(self, asked: Asked) -> Answer:
         hidden = np.concatenate([asked.history, asked.blocked])
-        allowed = self.catalogue.mask(asked.categories)
-        found, popularity = self._popular_items.best(asked.k, hidden, allowed)
+        found, popularity = self._popular_items.best(asked.k, hidden, asked.allowed)
         items = self._listed(found, popularity, [Reason("popular")] * len(found))
         return Answer(items, "popularity", "miss", self.name, asked.variant)
 

@@ -1,9 +1,7 @@
 """Write one fitted model in several formats, and measure each against the Keras model."""
 
-import importlib.metadata
 import inspect
 import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +23,7 @@ from rsutils.serve.formats import (
 )
 from rsutils.serve.score_parity import check_parity, compared_users, parity
 from rsutils.serve.sealed import new_folder, seal
+from rsutils.settings import versions_of
 
 PACKAGES = (
     *("rsutils", "numpy", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime"),
@@ -149,18 +148,12 @@ def _write_files(
 def _about(model: Recommender) -> dict[str, Any]:
     names = inspect.signature(type(model)).parameters
     settings = {name: getattr(model, name) for name in names if hasattr(model, name)}
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         "model": type(model).__name__,
         "settings": _plain(settings),
         "sizes": {"n_users": model.n_users_, "n_items": model.n_items_},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions,
+        "versions": versions_of(PACKAGES),
     }
 
 

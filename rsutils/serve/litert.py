@@ -9,7 +9,7 @@ import numpy as np
 
 from rsutils.compress.calibration import Calibration, checked_batches
 from rsutils.quiet import quiet
-from rsutils.serve.signature import check_exportable, checked_inputs, named_call
+from rsutils.serve.signature import check_exportable, checked_inputs, named_call, with_variables
 
 
 def export_litert(
@@ -57,7 +57,7 @@ def export_litert(
         )  # the converter's own use of an old interpreter
         call = named_call(model)
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [call.get_concrete_function()], _with_variables(model, call)
+            [call.get_concrete_function()], with_variables(model, call)
         )
         if int8 or fp16:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -189,13 +189,3 @@ def _open(
             interpreter.resize_tensor_input(index, size)
         interpreter.allocate_tensors()
     return interpreter
-
-
-def _with_variables(model: Any, call: Any) -> Any:
-    """What the converter looks up variables in: those of Keras 3 it does not find by itself."""
-    import tensorflow as tf
-
-    holder = tf.Module()
-    holder.call = call
-    holder.weights = [w if isinstance(w, tf.Variable) else w.value for w in model.weights]
-    return holder

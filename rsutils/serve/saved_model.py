@@ -8,7 +8,7 @@ import numpy as np
 
 from rsutils.quiet import quiet
 from rsutils.serve.sealed import new_folder
-from rsutils.serve.signature import check_exportable, checked_inputs, named_call
+from rsutils.serve.signature import check_exportable, checked_inputs, named_call, with_variables
 
 SIGNATURE = "serving_default"
 """The signature that TensorFlow Serving calls where a request names none."""
@@ -48,12 +48,8 @@ def export_saved_model(model: Any, folder: Path | str) -> Path:
     check_exportable(model)
     with new_folder(folder) as draft, quiet():
         call = named_call(model)
-        module = tf.Module()
-        module.call = call
-        # Only variables that hang on the module are written, and Keras wraps its own.
-        module.weights = [each.value for each in model.weights]
         signatures = {SIGNATURE: call.get_concrete_function()}
-        tf.saved_model.save(module, str(draft), signatures)
+        tf.saved_model.save(with_variables(model, call), str(draft), signatures)
     return Path(folder)
 
 

@@ -35,9 +35,7 @@ def new_folder(folder: Path | str) -> Iterator[Path]:
         ...     read_sealed(Path(parent) / "system", "system", 1)["dataset"]
         'demo'
     """
-    folder = Path(folder)
-    if folder.exists() or folder.is_symlink():
-        raise FileExistsError(f"{folder} exists; expected a new folder. Remove it or take another.")
+    folder = refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(folder.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
@@ -48,6 +46,18 @@ def new_folder(folder: Path | str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def refuse_existing(folder: Path | str) -> Path:
+    """``folder`` as a path, if nothing stands there: for what takes long before it writes.
+
+    Raises:
+        FileExistsError: something stands there.
+    """
+    folder = Path(folder)
+    if folder.exists() or folder.is_symlink():
+        raise FileExistsError(f"{folder} exists; expected a new folder. Remove it or take another.")
+    return folder
 
 
 def seal(folder: Path, kind: str, version: int, content: Mapping[str, Any]) -> None:

@@ -47,6 +47,16 @@ def named_call(model: Any) -> Callable[..., dict[str, Any]]:
     return call
 
 
+def with_variables(model: Any, call: Any) -> Any:
+    """A ``tf.Module`` of ``call`` and its variables: TensorFlow does not find those of Keras 3."""
+    import tensorflow as tf
+
+    holder = tf.Module()
+    holder.call = call
+    holder.weights = [w if isinstance(w, tf.Variable) else w.value for w in model.weights]
+    return holder
+
+
 def checked_inputs(
     inputs: Mapping[str, Any] | Any, shapes: Mapping[str, Sequence[Any]], types: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:

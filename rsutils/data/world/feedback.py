@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rsutils.data.world.behaviour import draw
 from rsutils.data.world.law import NO_FILM, Situation
 from rsutils.data.world.worlds import World
 
@@ -61,9 +62,8 @@ class Shop:
             ValueError: a user is not of this world.
         """
         users = _whole("user", users, self.world.config.n_users)
-        habit = np.cumsum(self.world.people.mood_habit[users], axis=1, dtype=np.float64)
-        reach = habit[:, -1:] * rng.random((len(users), 1))
-        return self._in_mood(users, (habit <= reach).sum(axis=1))
+        habit = self.world.people.mood_habit[users].astype(np.float64)
+        return self._in_mood(users, draw(habit, rng))
 
     def _in_mood(self, users: np.ndarray, mood: np.ndarray) -> Situation:
         return Situation(
