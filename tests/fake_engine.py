@@ -20,7 +20,7 @@ from rsutils.serve.answers import (
     Recommended,
     UnknownNameError,
 )
-from rsutils.serve.sealed import new_folder, read_sealed, seal
+from rsutils.sealed import new_folder, read_sealed, seal
 from rsutils.serve.service import run
 from rsutils.serve.service.app import create_app
 from rsutils.serve.service.events import EventWriter

@@ -1,6 +1,8 @@
 """The load generator against small servers whose behaviour is known."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -126,3 +128,12 @@ def test_refuses_what_is_no_load(change, message):
 def test_says_that_nobody_listens():
     with pytest.raises(RuntimeError, match=r"No load on http://127\.0\.0\.1:9: .*refused|Connect"):
         load_test("http://127.0.0.1:9", [Request("GET", "/")], rate=10, seconds=0.2)
+
+
+def test_the_process_that_sends_starts_without_what_it_does_not_need():
+    code = (
+        "import sys, rsutils.measure.load_client\n"
+        "print({'pandas', 'scipy', 'tensorflow', 'psutil'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from rsutils.data.interactions import Interactions
 from rsutils.models import IALS
+from rsutils.models import fold_in as fold_in_module
 from rsutils.models.fold_in import FoldIn
 
 
@@ -71,3 +72,16 @@ def test_one_item_by_hand():
 def test_refuses_what_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         FoldIn(*arguments)
+
+
+@pytest.mark.parametrize("item", [26, -1])
+def test_an_item_without_factors_is_named(model, item):
+    with pytest.raises(IndexError, match=f"Item {item} is unknown; expected items 0 to 25"):
+        FoldIn.of(model)([[3], [4, item]])
+
+
+def test_long_histories_are_placed_in_chunks_as_at_once(model, monkeypatch):
+    histories = [row.indices for row in model.history_]
+    at_once = FoldIn.of(model)(histories)
+    monkeypatch.setattr(fold_in_module, "CHUNK", 60)
+    np.testing.assert_allclose(FoldIn.of(model)(histories), at_once, atol=1e-5)

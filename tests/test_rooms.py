@@ -12,6 +12,7 @@ ROOMS = [
     "settings",
     "quiet",
     "lazy",
+    "sealed",
     "data",
     "evaluate",
     "training",

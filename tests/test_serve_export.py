@@ -15,13 +15,13 @@ from scipy import sparse
 from rsutils import evaluate, models
 from rsutils.compress import Student
 from rsutils.data import Interactions
+from rsutils.sealed import MANIFEST, new_folder, seal
 from rsutils.serve import exporting, formats
 from rsutils.serve.exported import Exported, load_export
 from rsutils.serve.exporting import export
 from rsutils.serve.file_recommender import FileRecommender
 from rsutils.serve.score_parity import check_parity, compared_users, parity
 from rsutils.serve.scoring import KerasScorer, scoring_model, scoring_tables
-from rsutils.serve.sealed import MANIFEST, new_folder, seal
 
 N_USERS, N_ITEMS, COLD = 41, 20, 40
 ONCE = {"epochs": 1, "progress": False}

@@ -37,6 +37,11 @@ CONTRASTS = """() => {
   return bad;
 }"""
 
+PLACE = """() => {
+  const { left, bottom } = document.activeElement.getBoundingClientRect();
+  return [Math.round((bottom + scrollY) / 8), Math.round(left)];
+}"""
+
 
 @pytest.fixture(scope="module")
 def started():
@@ -495,6 +500,56 @@ def test_nothing_scrolls_sideways_at_320_pixels(visits, address):
     assert page.evaluate("document.querySelector('dialog').scrollWidth") <= 320
     if "int2" in address:
         forgive_failed_calls(visit)
+
+
+def test_on_a_phone_the_films_come_before_options_and_figures(visits):
+    visit = visits(viewport={"width": 320, "height": 640})
+    page = visit.open("/?user=0&category=war")
+    expect(visit.titles()).to_have_count(8)
+    options, figures = page.locator("#options summary"), page.locator(".column summary")
+    expect(options).to_have_text("Options 10 films, fp32, war")
+    expect(page.get_by_label("How many")).to_be_hidden()
+    expect(page.locator(".facts").first).to_be_hidden()
+    options.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("war").uncheck()
+    page.get_by_label("int8").check()
+    expect(visit.titles("int8")).to_have_count(10)
+    expect(page.get_by_role("checkbox", name="int8")).to_be_focused()
+    figures.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-variant=fp32] .facts").first).to_be_visible()
+    page.get_by_label("How many").fill("3")
+    page.get_by_label("How many").press("Tab")
+    expect(visit.titles("int8")).to_have_count(3)
+    expect(page.locator("[data-variant=fp32] .facts").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_options_fold_as_the_window_gets_narrow(visits):
+    visit = visits(viewport={"width": 1280, "height": 720})
+    page = visit.open("/?user=0")
+    expect(page.get_by_label("How many")).to_be_visible()
+    expect(page.locator("#options summary")).to_be_hidden()
+    page.set_viewport_size({"width": 320, "height": 640})
+    expect(page.get_by_label("How many")).to_be_hidden()
+    expect(page.locator("#options summary")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.get_by_label("How many")).to_be_visible()
+
+
+def test_on_a_phone_the_keyboard_goes_down_the_page(visits):
+    visit = visits(viewport={"width": 320, "height": 640})
+    page = visit.open("/?user=0&k=2")
+    expect(visit.titles()).to_have_count(2)
+    page.locator("#options summary").click()
+    page.keyboard.press("Shift+Tab")
+    tops = []
+    while page.evaluate("document.activeElement !== document.body") and len(tops) < 60:
+        tops.append(page.evaluate(PLACE))
+        page.keyboard.press("Tab")
+    assert 15 < len(tops) < 60
+    assert tops == sorted(tops)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

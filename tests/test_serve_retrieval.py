@@ -21,7 +21,7 @@ from rsutils.serve.retrieval import (
 )
 from rsutils.serve.retrieval import exact as exact_module
 from rsutils.serve.retrieval import live as live_module
-from rsutils.serve.sealed import MANIFEST, new_folder, seal
+from rsutils.sealed import MANIFEST, new_folder, seal
 
 KINDS = ["exact", "hnsw", "ivf_pq"]
 

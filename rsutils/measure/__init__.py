@@ -1,30 +1,30 @@
-"""What things cost: time, bytes, memory, and the ledger that keeps the figures."""
+"""What things cost: time, bytes, memory, and the ledger that keeps the figures.
 
-from rsutils.measure import ledger
-from rsutils.measure.environment import processor, versions
-from rsutils.measure.ledger import Ledger
-from rsutils.measure.load import Load, Request, load_test
-from rsutils.measure.memory import Memory, peak_memory
-from rsutils.measure.results import benchmark_rows, benchmark_table
-from rsutils.measure.size import bytes_on_disk, zipped_bytes
-from rsutils.measure.speed import Latency, Throughput, latency, throughput
+Each name is loaded when it is first used: a process that sends requests has no need of pandas.
+"""
 
-__all__ = [
-    "Latency",
-    "Ledger",
-    "Load",
-    "Memory",
-    "Request",
-    "Throughput",
-    "benchmark_rows",
-    "benchmark_table",
-    "bytes_on_disk",
-    "latency",
-    "ledger",
-    "load_test",
-    "peak_memory",
-    "processor",
-    "throughput",
-    "versions",
-    "zipped_bytes",
-]
+from rsutils import lazy
+
+_MODULE_OF = {
+    "Latency": "speed",
+    "Ledger": "ledger",
+    "Load": "load",
+    "Memory": "memory",
+    "Request": "load",
+    "Throughput": "speed",
+    "benchmark_rows": "results",
+    "benchmark_table": "results",
+    "bytes_on_disk": "size",
+    "latency": "speed",
+    "load_test": "load",
+    "peak_memory": "memory",
+    "processor": "environment",
+    "throughput": "speed",
+    "versions": "environment",
+    "zipped_bytes": "size",
+}
+_MODULES = ("ledger",)
+
+__all__ = [*_MODULE_OF, *_MODULES]
+
+__getattr__, __dir__ = lazy.names(__name__, _MODULE_OF, _MODULES)

@@ -1,7 +1,7 @@
 """iALS: matrix factorization of implicit feedback by alternating least squares, block by block."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,12 +9,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rsutils.models.als_solver import Problem, newton_blocks, problems_of
+from rsutils.models.als_solver import CHUNK, FixedSide, Problem, problems_of, regularisation
 from rsutils.models.checks import check_counts, check_positive, check_range
+from rsutils.models.fold_in import FoldIn
 from rsutils.models.history import HistoryRecommender
-
-CHUNK = 1 << 20
-"""Floats gathered at a time, so that a chunk of histories stays in a core's cache."""
 
 
 class IALS(HistoryRecommender):
@@ -92,18 +90,16 @@ class IALS(HistoryRecommender):
         by_user, by_item = (list(self._problems(side)) for side in (history, history.T.tocsr()))
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             for _ in tqdm(range(self.epochs), "iALS", disable=not self.progress):
-                self._improve(by_user, U, V, self.block_size, pool.map)
-                self._improve(by_item, V, U, self.block_size, pool.map)
+                self._fix(V).improve(by_user, U, self.block_size, pool.map)
+                self._fix(U).improve(by_item, V, self.block_size, pool.map)
             # The items moved last: users follow, as scores_for_history would place them.
-            self._improve(by_user, U, V, self.block_size, pool.map)
+            self._fix(V).improve(by_user, U, self.block_size, pool.map)
         if not (np.isfinite(U).all() and np.isfinite(V).all()):
             raise FloatingPointError(f"l2={self.l2} is too small for float32; raise it.")
         self.user_factors_, self.item_factors_ = U, V
 
     def _score(self, history: sparse.csr_matrix) -> np.ndarray:
-        U = np.zeros((history.shape[0], self.dimensions), np.float32)
-        self._improve(self._problems(history), U, self.item_factors_, self.dimensions, map)
-        return U @ self.item_factors_.T
+        return FoldIn.of(self).place(history) @ self.item_factors_.T
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Scores of every item for each of ``users``: (len(users), n_items) float32."""
@@ -122,29 +118,16 @@ class IALS(HistoryRecommender):
         return float(loss)
 
     def _regularisation(self, histories: sparse.csr_matrix) -> np.ndarray:
-        weight = np.diff(histories.indptr) + self.unobserved_weight * histories.shape[1]
-        return (self.l2 * weight**self.frequency_scaling).astype(np.float32)
+        return regularisation(
+            np.diff(histories.indptr),
+            histories.shape[1],
+            self.l2,
+            self.unobserved_weight,
+            self.frequency_scaling,
+        )
 
     def _problems(self, histories: sparse.csr_matrix) -> Iterator[Problem]:
         return problems_of(histories, self._regularisation(histories), CHUNK // self.dimensions)
 
-    def _improve(
-        self,
-        problems: Iterable[Problem],
-        moving: np.ndarray,
-        fixed: np.ndarray,
-        block_size: int,
-        run: Callable[[Callable[[Problem], None], Iterable[Problem]], Iterable[None]],
-    ) -> None:
-        """Overwrite ``moving`` with factors of a smaller loss, ``fixed`` held."""
-        gram = np.float32(self.unobserved_weight) * (fixed.T @ fixed)
-        padded = np.vstack([fixed, np.zeros_like(fixed[:1])])
-
-        def improve(problem: Problem) -> None:
-            taken = np.take(padded, problem.taken, axis=0, mode="clip")
-            moving[problem.rows] = newton_blocks(
-                moving[problem.rows], taken, gram, problem.l2, block_size
-            )
-
-        for _ in run(improve, problems):
-            pass
+    def _fix(self, factors: np.ndarray) -> FixedSide:
+        return FixedSide(factors, self.unobserved_weight)

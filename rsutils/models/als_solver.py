@@ -1,10 +1,13 @@
 """The solver inside iALS: Newton steps over blocks of dimensions, for many rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+CHUNK = 1 << 20
+"""Floats gathered at a time, so that a chunk of histories stays in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,67 @@ def problems_of(histories: sparse.csr_matrix, l2: np.ndarray, size: int) -> Iter
         taken[inside] = histories.indices[place[inside]]
         yield Problem(rows, taken, l2[rows])
         start += len(rows)
+
+
+def regularisation(
+    lengths: np.ndarray, n: int, l2: float, unobserved_weight: float, frequency_scaling: float
+) -> np.ndarray:
+    """The weight of ||x||² in the loss of each row: (rows,) float32.
+
+    Args:
+        lengths: (rows,) of the histories.
+        n: columns, each of which a row could have taken.
+        l2: like the next two, see ``IALS``.
+        unobserved_weight: weight of a pair that was not seen.
+        frequency_scaling: how the regularisation grows with the history.
+
+    Example:
+        >>> regularisation(np.array([0, 1]), 2, l2=0.5, unobserved_weight=0.1, frequency_scaling=1)
+        array([0.1, 0.6], dtype=float32)
+    """
+    return (l2 * (lengths + unobserved_weight * n) ** frequency_scaling).astype(np.float32)
+
+
+class FixedSide:
+    """The factors that half an epoch holds while it moves those of the other side.
+
+    Args:
+        factors: (n, d) float32.
+        unobserved_weight: weight of a pair that was not seen.
+
+    Attributes:
+        gram: (d, d) unobserved_weight times VᵀV.
+    """
+
+    def __init__(self, factors: np.ndarray, unobserved_weight: float) -> None:
+        self.factors = factors
+        self.gram = np.float32(unobserved_weight) * (factors.T @ factors)
+
+    def improve(
+        self,
+        problems: Iterable[Problem],
+        moving: np.ndarray,
+        block_size: int,
+        run: Callable[[Callable[[Problem], None], Iterable[Problem]], Iterable[None]] = map,
+    ) -> None:
+        """Overwrite ``moving``, (rows, d), with factors of a smaller loss.
+
+        Args:
+            problems: the rows' histories.
+            moving: where to start.
+            block_size: dimensions a Newton step.
+            run: like ``map``; that of a pool solves many problems at a time.
+        """
+
+        def improve(problem: Problem) -> None:
+            taken = np.take(self.factors, problem.taken, axis=0, mode="clip")
+            taken[problem.taken == len(self.factors)] = 0
+            moving[problem.rows] = newton_blocks(
+                moving[problem.rows], taken, self.gram, problem.l2, block_size
+            )
+
+        for _ in run(improve, problems):
+            pass
 
 
 def newton_blocks(

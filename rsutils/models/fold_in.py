@@ -1,13 +1,16 @@
 """The factor of a user from what they took, with item factors that were learnt before."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from scipy import sparse
 
-from rsutils.models.als import IALS
-from rsutils.models.als_solver import newton_blocks
+from rsutils.models.als_solver import CHUNK, FixedSide, problems_of, regularisation
 from rsutils.models.checks import check_positive, check_range
+
+if TYPE_CHECKING:  # IALS places histories by this module.
+    from rsutils.models.als import IALS
 
 
 class FoldIn:
@@ -30,6 +33,7 @@ class FoldIn:
 
     Example:
         >>> from rsutils.data.interactions import Interactions
+        >>> from rsutils.models import IALS
         >>> log = Interactions.of(user=[0, 0, 1, 1, 2, 2], item=[0, 1, 0, 1, 2, 3])
         >>> model = IALS(dimensions=2, l2=0.01, progress=False).fit(log)
         >>> fold_in = FoldIn.of(model)
@@ -56,10 +60,10 @@ class FoldIn:
         self.l2 = l2
         self.unobserved_weight = unobserved_weight
         self.frequency_scaling = frequency_scaling
-        self._gram = np.float32(unobserved_weight) * (self.item_factors.T @ self.item_factors)
+        self._side = FixedSide(self.item_factors, unobserved_weight)
 
     @classmethod
-    def of(cls, model: IALS) -> Self:
+    def of(cls, model: "IALS") -> Self:
         """The one of a fitted model."""
         return cls(model.item_factors_, model.l2, model.unobserved_weight, model.frequency_scaling)
 
@@ -68,17 +72,29 @@ class FoldIn:
 
         Args:
             histories: item numbers, each item once.
+
+        Raises:
+            IndexError: there is no item of a number.
         """
-        n, d = len(histories), self.item_factors.shape[1]
-        lengths = np.array([len(each) for each in histories], np.intp)
-        longest = max(lengths, default=0)
-        if not longest:
-            return np.zeros((n, d), np.float32)
-        taken = np.zeros((n, longest, d), np.float32)
-        for row, history in enumerate(histories):
-            taken[row, : len(history)] = self.item_factors[np.asarray(history, np.intp)]
-        start = np.zeros((n, d), np.float32)
-        return newton_blocks(start, taken, self._gram, self._regularisation(lengths), d)
+        taken = np.concatenate([np.empty(0, np.intp), *histories]).astype(np.intp)
+        n_items = len(self.item_factors)
+        unknown = taken[(taken < 0) | (taken >= n_items)]
+        if len(unknown):
+            raise IndexError(
+                f"Item {unknown[0]} is unknown; expected items 0 to {n_items - 1}, which have "
+                "factors."
+            )
+        ends = np.cumsum([0, *map(len, histories)])
+        ones = np.ones(len(taken), np.float32)
+        return self.place(sparse.csr_matrix((ones, taken, ends), (len(histories), n_items)))
+
+    def place(self, histories: sparse.csr_matrix) -> np.ndarray:
+        """What calling it gives, for histories that are rows of (n, n_items): (n, d) float32."""
+        d = self.item_factors.shape[1]
+        factors = np.zeros((histories.shape[0], d), np.float32)
+        l2 = self._regularisation(np.diff(histories.indptr))
+        self._side.improve(problems_of(histories, l2, CHUNK // d), factors, d)
+        return factors
 
     def contributions(self, history: np.ndarray, items: np.ndarray) -> np.ndarray:
         """How much each item of ``history`` gives to the scores: (len(items), len(history)).
@@ -86,10 +102,15 @@ class FoldIn:
         Rows add up to <u, v> of each of ``items``.
         """
         taken = self.item_factors[np.asarray(history, np.intp)]
-        A = taken.T @ taken + self._gram
+        A = taken.T @ taken + self._side.gram
         A[np.diag_indices_from(A)] += self._regularisation(np.array([len(taken)]))
         return np.linalg.solve(A, self.item_factors[np.asarray(items, np.intp)].T).T @ taken.T
 
     def _regularisation(self, lengths: np.ndarray) -> np.ndarray:
-        weight = lengths + self.unobserved_weight * len(self.item_factors)
-        return (self.l2 * weight**self.frequency_scaling).astype(np.float32)
+        return regularisation(
+            lengths,
+            len(self.item_factors),
+            self.l2,
+            self.unobserved_weight,
+            self.frequency_scaling,
+        )

@@ -7,19 +7,18 @@ by accident; whoever means harm can write new ones.
 """
 
 import copy
-import hashlib
 import inspect
 import json
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
+from rsutils.sealed import MANIFEST, checksum, new_folder, sha256, write_manifest
+
 FORMAT = 2
-MANIFEST, MODEL, ARRAYS = "manifest.json", "model.keras", "arrays.npz"
+MODEL, ARRAYS = "model.keras", "arrays.npz"
 
 
 class KerasSaving:
@@ -55,23 +54,10 @@ class KerasSaving:
             FileExistsError: something stands there already; nothing is overwritten.
             RuntimeError: the model has not been fitted.
         """
-        folder = Path(folder)
-        if folder.exists():
-            raise FileExistsError(
-                f"{folder} exists; expected a new folder. Remove it or choose another."
-            )
         self._check_learnt()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = folder.with_name(folder.name + ".part")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        try:
+        with new_folder(folder) as draft:
             self._write_parts(draft)
-            draft.rename(folder)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
-        return folder
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -147,11 +133,10 @@ class KerasSaving:
             "class": type(self).__name__,
             "settings": self._settings(),
             "sizes": {name: getattr(self, name) for name in self.learnt_sizes},
-            "sha256": {name: _sha256((folder / name).read_bytes()) for name in (MODEL, ARRAYS)},
+            "sha256": {name: sha256(folder / name) for name in (MODEL, ARRAYS)},
         }
         manifest["sha256"][MANIFEST] = _checksum(manifest)
-        text = json.dumps(manifest, indent=2, allow_nan=False)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        write_manifest(folder, manifest)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -183,7 +168,7 @@ def _verify(path: Path, expected: str) -> None:
         raise FileNotFoundError(
             f"{path} is missing; the folder is incomplete. Save the model again."
         )
-    found = _sha256(path.read_bytes())
+    found = sha256(path)
     if found != expected:
         raise ValueError(
             f"{path} has changed since it was written: its SHA-256 is {found}; expected "
@@ -191,11 +176,7 @@ def _verify(path: Path, expected: str) -> None:
         )
 
 
-def _checksum(manifest: Mapping[str, Any]) -> str:
+def _checksum(manifest: dict[str, Any]) -> str:
     """SHA-256 of everything in the manifest but this checksum itself."""
     files = {name: value for name, value in manifest["sha256"].items() if name != MANIFEST}
-    return _sha256(json.dumps({**manifest, "sha256": files}, sort_keys=True).encode())
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return checksum({**manifest, "sha256": files})

@@ -31,7 +31,7 @@ from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
 from rsutils.serve.score_parity import check_parity, parity
-from rsutils.serve.sealed import refuse_existing
+from rsutils.sealed import refuse_existing
 from rsutils.serve.system import write_system
 
 ITEM_COLUMNS = ("genres", "director", "theme", "place", "category", "brand")

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from rsutils.sealed import read_sealed
 from rsutils.serve.file_recommender import FileRecommender, FileScorer
 from rsutils.serve.formats import opened, path_of, runtime_of
-from rsutils.serve.sealed import read_sealed
 
 KIND, FORMAT = "exported model", 1
 IDS = {"users": "user_ids.json", "items": "item_ids.json"}

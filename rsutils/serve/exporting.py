@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rsutils.models.base import Recommender
+from rsutils.sealed import new_folder, seal
 from rsutils.serve.exported import FORMAT, IDS, KIND, TABLES, checked_ids, write_tables
 from rsutils.serve.file_recommender import FileRecommender, FileScorer
 from rsutils.serve.formats import (
@@ -22,7 +23,6 @@ from rsutils.serve.formats import (
     write_variant,
 )
 from rsutils.serve.score_parity import check_parity, compared_users, parity
-from rsutils.serve.sealed import new_folder, seal
 from rsutils.settings import versions_of
 
 PACKAGES = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rsutils.quiet import quiet
-from rsutils.serve.sealed import new_folder
+from rsutils.sealed import new_folder
 from rsutils.serve.signature import check_exportable, checked_inputs, named_call, with_variables
 
 SIGNATURE = "serving_default"

@@ -13,7 +13,7 @@ from rsutils.serve.ranking.features import RankingFeatures
 from rsutils.serve.ranking.signals import Histories, Signals
 from rsutils.serve.ranking.two_stage import TwoStage
 from rsutils.serve.retrieval import load_index, save_index
-from rsutils.serve.sealed import new_folder, read_sealed, seal
+from rsutils.sealed import new_folder, read_sealed, seal
 
 KIND, FORMAT = "served system", 1
 SIGNALS, FEATURES, INDEX, RANKERS = "signals", "features", "index", "rankers"

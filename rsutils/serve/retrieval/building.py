@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from rsutils.sealed import new_folder, read_sealed, seal
 from rsutils.serve.retrieval.base import ItemIndex
 from rsutils.serve.retrieval.exact import ExactIndex
 from rsutils.serve.retrieval.hnsw import HNSWIndex
 from rsutils.serve.retrieval.ivf_pq import IVFPQIndex
-from rsutils.serve.sealed import new_folder, read_sealed, seal
 
 KINDS: dict[str, type[ItemIndex]] = {
     each.kind: each for each in (ExactIndex, HNSWIndex, IVFPQIndex)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from rsutils.serve.sealed import LARGEST_MANIFEST, MANIFEST
+from rsutils.sealed import LARGEST_MANIFEST, MANIFEST
 from rsutils.serve.service.request_log import log_failure
 
 LOG = logging.getLogger("rsutils.serve")

@@ -1,7 +1,7 @@
 // The answers of the chosen variants, next to each other.
 
 import { cards } from "./cards.js";
-import { bytes, make, milliseconds } from "./elements.js";
+import { bytes, make, milliseconds, wide } from "./elements.js";
 import { compareLists, placesInOthers } from "./moves.js";
 
 const CACHE = {
@@ -9,6 +9,8 @@ const CACHE = {
   miss: "miss: worked out for this request",
   stale: "stale: an older answer, being renewed",
 };
+
+let figuresOpen = false; // where they are folded; kept when the lists are drawn anew
 
 const MAIN_METRICS = /^(hr|ndcg)@\d+$/;
 
@@ -72,6 +74,16 @@ function variantFacts(data, known, first, times) {
   ]);
 }
 
+function figures(place, ...both) {
+  const all = make("div", { class: "both-facts" }, ...both);
+  if (wide.matches) return all;
+  const toggle = (event) => {
+    figuresOpen = event.target.open;
+  };
+  const title = make("summary", { "data-key": `${place}-figures`, text: "Time, size and quality" });
+  return make("details", { open: figuresOpen, on: { toggle } }, title, all);
+}
+
 function lastResort(known) {
   const why = known
     ? "The model could not answer this time."
@@ -111,9 +123,8 @@ export function columns(answers, context) {
       "section",
       { class: "column panel", "data-variant": data.variant, "aria-label": data.variant },
       name,
-      make(
-        "div",
-        { class: "both-facts" },
+      figures(
+        settings.place,
         answerFacts(answer),
         variantFacts(data, context.variants[data.variant], first, context.times),
       ),

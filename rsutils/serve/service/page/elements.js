@@ -19,6 +19,9 @@ export function make(tag, settings = {}, ...children) {
   return element;
 }
 
+/** Two columns, as in page.css; in one column what is seldom needed is folded away. */
+export const wide = window.matchMedia("(min-width: 60rem)");
+
 export function byId(id) {
   return document.getElementById(id);
 }

@@ -1,7 +1,7 @@
 // How many, which variants, which categories.
 
 import { DEFAULT_K } from "./address.js";
-import { byId, make, replaceKeepingFocus } from "./elements.js";
+import { byId, counted, make, replaceKeepingFocus, wide } from "./elements.js";
 
 function chip(group, value) {
   return make(
@@ -26,6 +26,11 @@ export class Settings {
   #standard = null;
 
   constructor(change) {
+    const fold = () => {
+      byId("options").open = wide.matches;
+    };
+    wide.addEventListener("change", fold);
+    fold();
     byId("settings").addEventListener("submit", (event) => event.preventDefault());
     byId("k").addEventListener("change", (event) => {
       if (event.target.reportValidity()) change({ k: event.target.valueAsNumber });
@@ -57,5 +62,8 @@ export class Settings {
     byId("k").value = state.k ?? DEFAULT_K;
     check("category", state.categories);
     check("variant", this.variantsOf(state));
+    const films = counted(state.k ?? DEFAULT_K, "film");
+    const chosen = [films, ...this.variantsOf(state), ...state.categories];
+    byId("chosen").textContent = chosen.join(", ");
   }
 }

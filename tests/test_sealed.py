@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rsutils.serve.sealed import MANIFEST, new_folder, read_sealed, seal
+from rsutils.sealed import MANIFEST, new_folder, read_sealed, seal
 
 
 @pytest.fixture

@@ -71,13 +71,12 @@ def seal(folder: Path, kind: str, version: int, content: Mapping[str, Any]) -> N
     """
     manifest = {"kind": kind, "format": version, **content}
     manifest["files"] = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
-    manifest["sha256"] = _own_checksum(manifest)
-    text = json.dumps(manifest, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    manifest["sha256"] = checksum(manifest)
+    write_manifest(folder, manifest)
 
 
 def read_sealed(folder: Path | str, kind: str, version: int) -> dict[str, Any]:
@@ -98,13 +97,39 @@ def read_sealed(folder: Path | str, kind: str, version: int) -> dict[str, Any]:
         if name not in found:
             raise FileNotFoundError(f"{folder / name} is missing; write the folder again.")
         if found[name].stat().st_size != expected["bytes"] or (
-            _sha256(found[name]) != expected["sha256"]
+            sha256(found[name]) != expected["sha256"]
         ):
             raise ValueError(
                 f"{folder / name} changed since it was written; its SHA-256 should be "
                 f"{expected['sha256']}. Write the folder again."
             )
     return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``manifest`` into ``folder`` as JSON.
+
+    Raises:
+        ValueError: a number in it is not finite.
+    """
+    text = json.dumps(manifest, indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of ``content`` as JSON, whatever the order of its names.
+
+    Example:
+        >>> checksum({"a": 1, "b": 2}) == checksum({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_manifest(folder: Path, kind: str, version: int) -> dict[str, Any]:
@@ -127,16 +152,6 @@ def _read_manifest(folder: Path, kind: str, version: int) -> dict[str, Any]:
             f"{folder} is a {found[0]!r} in format {found[1]!r}; this version of rsutils reads a "
             f"{kind!r} in format {version}."
         )
-    if _own_checksum(manifest) != written:
+    if checksum({name: manifest[name] for name in manifest if name != "sha256"}) != written:
         raise ValueError(f"{path} changed since it was written. Write the folder again.")
     return manifest
-
-
-def _own_checksum(manifest: Mapping[str, Any]) -> str:
-    rest = {name: value for name, value in manifest.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
