@@ -8,11 +8,14 @@ import contextlib
 import io
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 
+from rsutils.sealed import new_folder, read_sealed, seal
 from rsutils.serve.answers import (
     Answer,
     Query,
@@ -20,7 +23,6 @@ from rsutils.serve.answers import (
     Recommended,
     UnknownNameError,
 )
-from rsutils.sealed import new_folder, read_sealed, seal
 from rsutils.serve.service import run
 from rsutils.serve.service.app import create_app
 from rsutils.serve.service.events import EventWriter
@@ -32,6 +34,7 @@ KIND, FORMAT = "fake system", 1
 CATEGORIES = ("Comedy", "Drama", "War")
 ITEMS = {str(number): CATEGORIES[number % 3] for number in range(200)}
 VARIANTS = ("fp32", "int8")
+N_VECTORS = 300
 COMMAND = (sys.executable, "-m", "tests.fake_engine")
 DELAY = "RSUTILS_FAKE_DELAY"
 """Environment variable: seconds that a batch takes."""
@@ -62,6 +65,7 @@ class FakeEngine:
         self.delay = float(os.environ.get(DELAY, 0)) if delay is None else delay
         self.gate = Path(os.environ[GATE]) if GATE in os.environ else None
         self.batches, self.recorded, self.closed = [], {}, False
+        self._live, self._lock = None, threading.Lock()
 
     def answer(self, queries):
         """One answer or error for each query."""
@@ -85,6 +89,26 @@ class FakeEngine:
         if query.user == "broken":
             return RuntimeError("secret-user-id broke the model")
         return self._answer(query, "model")
+
+    @property
+    def index(self):
+        """A real one, over made-up vectors, that no answer asks."""
+        return self._searched().current
+
+    def rebuild_index(self, kind=None, **settings):
+        """Really built and checked."""
+        live = self._searched()
+        return live.rebuild(live.current.index.vectors(np.arange(N_VECTORS)), kind, **settings)
+
+    def _searched(self):
+        # Made when somebody asks, since faiss takes half a second to load.
+        from rsutils.serve.retrieval import LiveIndex, build_index
+
+        with self._lock:
+            if self._live is None:
+                vectors = np.random.default_rng(0).standard_normal((N_VECTORS, 8))
+                self._live = LiveIndex(build_index("exact", vectors))
+            return self._live
 
     def popular(self, query):
         """The same items for all."""

@@ -8,7 +8,9 @@ import pytest
 
 from rsutils.serve.answers import Event, Query, UnknownNameError
 from rsutils.serve.engine import Engine
+from rsutils.serve.retrieval import RebuildError
 from rsutils.serve.store import MemoryStore
+from tests.searched_system import KINDS, TOO_LITTLE, searched_system
 from tests.small_system import N_ITEMS, N_USERS, small_dataset, small_system
 
 STRANGER = str(N_USERS)
@@ -189,6 +191,89 @@ def test_two_engines_share_a_store_and_never_each_others_answers(folder, tmp_pat
     assert second.history("4")[0]["item"] == "1"
     assert one(first, user="4").cache == "miss"
     assert one(second, user="4").cache == "miss"
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    return searched_system(tmp_path_factory.mktemp("models") / "searched-1")
+
+
+ASKED = [
+    *(Query(user=str(user)) for user in range(12)),
+    Query(user="4", k=30, categories=("Love",)),
+    Query(history=("1", "4"), k=7),
+    Query(user="7", blocked=("2", "3")),
+]
+
+
+def lists(engine):
+    return [items_of(answer) for answer in engine.answer(ASKED)]
+
+
+def test_another_index_takes_over_and_its_answers_are_made_anew(searched):
+    engine = Engine(searched)
+    assert (engine.index.number, engine.index.index.kind) == (1, "exact")
+    expected = lists(engine)
+    for number, (kind, settings) in enumerate(KINDS, 2):
+        version = engine.rebuild_index(kind, **settings)
+        assert version is engine.index
+        assert (version.number, version.index.kind, version.recall) == (number, kind, 1)
+        assert settings.items() <= version.index.settings.items()
+        answers = engine.answer(ASKED)
+        assert {answer.cache for answer in answers} == {"miss"}
+        assert [items_of(answer) for answer in answers] == expected
+        assert {answer.cache for answer in engine.answer(ASKED)} == {"hit"}
+
+
+def test_a_refused_index_leaves_answers_as_they_were(searched):
+    engine = Engine(searched)
+    expected, before = lists(engine), engine.index
+    kind, settings = TOO_LITTLE
+    with pytest.raises(RebuildError, match=r"of the exact 20 best"):
+        engine.rebuild_index(kind, **settings)
+    for kind, settings in (("annoy", {}), ("hnsw", {"probes": 1}), ("ivf_pq", {"parts": 7})):
+        with pytest.raises(ValueError, match=r"annoy|probes|parts"):
+            engine.rebuild_index(kind, **settings)
+    assert engine.index is before
+    assert lists(engine) == expected
+    assert one(engine, user="4").cache == "hit"
+
+
+def test_answers_of_another_index_are_never_served(searched):
+    store = MemoryStore()
+    right, poor = Engine(searched, store), Engine(searched, store)
+    poor.stages.live.least_recall = 0.0
+    kind, settings = TOO_LITTLE
+    poor.rebuild_index(kind, **settings)
+    wrong = lists(poor)
+    right.rebuild_index("hnsw")
+    assert poor.index.number == right.index.number
+    assert lists(right) != wrong
+    assert lists(right) == lists(Engine(searched))
+    assert lists(poor) == wrong
+
+
+def test_a_batch_is_answered_by_the_version_that_its_keys_name(searched, monkeypatch):
+    engine = Engine(searched)
+    engine.stages.live.least_recall = 0.0
+    expected, compute = lists(Engine(searched)), engine._compute
+
+    def swapped_meanwhile(*arguments):
+        monkeypatch.setattr(engine, "_compute", compute)
+        kind, settings = TOO_LITTLE
+        engine.rebuild_index(kind, **settings)
+        return compute(*arguments)
+
+    monkeypatch.setattr(engine, "_compute", swapped_meanwhile)
+    assert lists(engine) == expected
+    assert engine.index.number == 2
+    assert lists(engine) != expected
+
+
+def test_settings_of_numpy_are_settings(searched):
+    engine = Engine(searched)
+    engine.rebuild_index("hnsw", expansion=np.int64(150))
+    assert lists(engine) == lists(Engine(searched))
 
 
 def test_the_manifest_says_what_was_measured(engine):

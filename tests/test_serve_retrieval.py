@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from rsutils.sealed import MANIFEST, new_folder, seal
 from rsutils.serve.retrieval import (
     ExactIndex,
     HNSWIndex,
@@ -21,7 +22,6 @@ from rsutils.serve.retrieval import (
 )
 from rsutils.serve.retrieval import exact as exact_module
 from rsutils.serve.retrieval import live as live_module
-from rsutils.sealed import MANIFEST, new_folder, seal
 
 KINDS = ["exact", "hnsw", "ivf_pq"]
 
@@ -415,7 +415,7 @@ def test_every_answer_is_of_one_version(kind):
     for each in askers:
         each.start()
     futures = [live.rebuild_in_background(numbered(version)) for version in range(2, 12)]
-    assert [future.result(60) for future in futures] == list(range(2, 12))
+    assert [future.result(60).number for future in futures] == list(range(2, 12))
     stop.set()
     for each in askers:
         each.join()
@@ -431,6 +431,12 @@ def test_every_answer_is_of_one_version(kind):
         (np.ones((400, 5)), {}, ValueError, r"expected \(n, 4\)"),
         (np.empty((0, 4)), {}, ValueError, "no vectors"),
         (numbered(2), {"ef": 1}, ValueError, "no setting 'ef'"),
+        (numbered(2), {"kind": "annoy"}, ValueError, "expected one of exact, hnsw, ivf_pq"),
+        (numbered(2), {"kind": "hnsw", "pruning": True}, ValueError, "hnsw has no setting"),
+        (numbered(2), {"kind": "hnsw", "neighbours": 1}, ValueError, "neighbours is 1"),
+        (numbered(2)[:99], {"kind": "ivf_pq"}, ValueError, "too few for IVF-PQ"),
+        (numbered(2), {"queries": np.ones((2, 3))}, ValueError, r"queries has shape \(2, 3\)"),
+        (numbered(2), {"queries": np.ones((0, 4))}, ValueError, "no queries to check with"),
     ],
 )
 def test_a_rebuild_that_fails_changes_nothing(vectors, settings, error, message):
@@ -443,8 +449,55 @@ def test_a_rebuild_that_fails_changes_nothing(vectors, settings, error, message)
     assert live.version == 1
     for one, other in zip(live.search(np.ones((1, 4)), 5), expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert live.rebuild(numbered(3, n=500)) == 2
+    assert live.rebuild(numbered(3, n=500)).number == 2
     assert live.current.index.n_items == 500
+
+
+def test_a_rebuild_changes_the_kind_and_keeps_settings_only_where_it_stays():
+    live = LiveIndex(build_index("exact", made_up(), precision="float16"))
+    steps = [
+        ({}, "exact", {"precision": "float16", "pruning": True}),
+        ({"pruning": False}, "exact", {"precision": "float16", "pruning": False}),
+        ({"kind": "hnsw", "balance": 1.0}, "hnsw", {"balance": 1.0, "neighbours": 16}),
+        ({"neighbours": 24}, "hnsw", {"balance": 1.0, "neighbours": 24}),
+        ({"kind": "ivf_pq"}, "ivf_pq", {"precision": "float32", "seed": 0}),
+        ({"kind": "ivf_pq", "seed": 5}, "ivf_pq", {"precision": "float32", "seed": 5}),
+        ({"kind": "exact"}, "exact", {"precision": "float32", "pruning": True}),
+    ]
+    for number, (asked, kind, has) in enumerate(steps, 2):
+        version = live.rebuild(made_up(), **asked)
+        assert version is live.current
+        assert (version.number, version.index.kind) == (number, kind)
+        assert has.items() <= version.index.settings.items()
+        assert version.recall >= live.least_recall
+        built = build_index(kind, made_up(), **version.index.settings)
+        np.testing.assert_array_equal(live.search(QUERIES)[0], built.search(QUERIES)[0])
+    assert LiveIndex(build_index("exact", made_up())).current.recall is None
+
+
+def test_an_index_is_checked_with_the_queries_of_its_rebuild():
+    # Of two far groups of items each query needs one, and a single list is looked into.
+    rng = np.random.default_rng(0)
+    groups = np.repeat([[9.0, 0, 0, 0], [0, 9.0, 0, 0]], 200, axis=0)
+    vectors = groups + rng.standard_normal((400, 4))
+    live = LiveIndex(build_index("exact", vectors), queries=np.array([[1.0, 0, 0, 0]]))
+    one_list = {"lists": 2, "probes": 1, "candidates": 400}
+    assert live.rebuild(vectors, "ivf_pq", **one_list).recall == 1
+    between = np.array([[1.0, 1, 0, 0]])
+    with pytest.raises(RebuildError, match=r"of the exact 10 best"):
+        live.rebuild(vectors, queries=between)
+    assert live.version == 2
+    assert live.rebuild(vectors).number == 3
+
+
+def test_as_many_are_checked_as_are_asked_for():
+    few, many = (LiveIndex(build_index("exact", made_up()), QUERIES, k=k) for k in (1, 200))
+    some = {"lists": 40, "probes": 12, "candidates": 400}
+    assert few.rebuild(made_up(), "ivf_pq", **some).recall >= 0.95
+    with pytest.raises(RebuildError, match="of the exact 200 best"):
+        many.rebuild(made_up(), "ivf_pq", **some)
+    more = LiveIndex(build_index("exact", numbered(1)), k=1000)
+    assert more.rebuild(numbered(2)).recall == 1
 
 
 @pytest.mark.parametrize("queries", [None, QUERIES])
@@ -455,7 +508,7 @@ def test_an_index_that_finds_too_little_is_not_taken(queries):
     ):
         live.rebuild(made_up(seed=3), probes=1, candidates=1)
     assert live.version == 1
-    assert live.rebuild(made_up(seed=3)) == 2
+    assert live.rebuild(made_up(seed=3)).number == 2
     assert live.current.index.settings["probes"] > 1
 
 
@@ -489,6 +542,7 @@ def test_a_closed_index_is_searched_but_not_rebuilt():
         ({"least_recall": 1.5}, "least_recall is 1.5"),
         ({"queries": np.ones((1, 3))}, r"expected \(n, 4\)"),
         ({"queries": np.ones((0, 4))}, "no queries to check with"),
+        ({"k": 0}, "k is 0"),
     ],
 )
 def test_bad_checks_are_refused(arguments, message):

@@ -1,6 +1,7 @@
 """Batches, admission, hot swap, and the addresses of the service over an engine without a model."""
 
 import asyncio
+import inspect
 import json
 import re
 import threading
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsutils.serve.answers import Event, Query, UnknownNameError
-from rsutils.serve.service import events, guard, run
+from rsutils.serve.retrieval.building import KINDS
+from rsutils.serve.service import events, guard, run, schema
 from rsutils.serve.service.batch_cost import ENOUGH, BatchCost
 from rsutils.serve.service.batching import Batcher, ClientGoneError
 from rsutils.serve.service.computing import compute
@@ -458,6 +460,88 @@ def test_models_are_swapped_and_rolled_back_over_http(models):
     asyncio.run(scenario())
 
 
+def test_an_index_is_rebuilt_over_http(models):
+    async def scenario():
+        async with served(models) as web:
+
+            async def told():
+                metrics = (await web.client.get("/metrics")).text
+                lines = [line for line in metrics.splitlines() if "rsutils_index_version{" in line]
+                return (await web.client.get("/models")).json()["index"], lines
+
+            index, lines = await told()
+            assert (index["kind"], index["version"], index["recall"]) == ("exact", 1, None)
+            assert lines == ['rsutils_index_version{kind="exact"} 1.0']
+            body = {"kind": "hnsw", "settings": {"neighbours": 8, "expansion": None}}
+            answer = await web.client.post("/models/index", json=body)
+            assert answer.status_code == 200
+            rebuilt = answer.json()
+            assert (rebuilt.pop("model"), rebuilt.pop("seconds") > 0) == ("two", True)
+            assert (rebuilt["kind"], rebuilt["version"], rebuilt["recall"]) == ("hnsw", 2, 1)
+            assert (rebuilt["settings"]["neighbours"], rebuilt["settings"]["balance"]) == (8, 0.65)
+            assert await told() == (rebuilt, ['rsutils_index_version{kind="hnsw"} 2.0'])
+            again = await web.client.post("/models/index", json={"settings": {"balance": 1}})
+            assert (again.json()["kind"], again.json()["version"]) == ("hnsw", 3)
+            assert again.json()["settings"] == {**rebuilt["settings"], "balance": 1.0}
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_index_leaves_the_one_before(models):
+    async def scenario():
+        async with served(models) as web:
+            settings = {"lists": 4, "probes": 1, "candidates": 1}
+            body = {"kind": "ivf_pq", "settings": settings}
+            refused = await web.client.post("/models/index", json=body)
+            assert refused.status_code == 409
+            assert "of the exact 10 best; expected at least 0.95" in refused.json()["detail"]
+            index = (await web.client.get("/models")).json()["index"]
+            assert (index["kind"], index["version"]) == ("exact", 1)
+
+    asyncio.run(scenario())
+
+
+def test_while_an_index_is_built_others_are_answered_and_the_way_back_is_open(models):
+    async def scenario():
+        async with served(models, model="two") as web:
+            await web.client.post("/models/one/activate")
+            one, rebuild = web.engine, web.engine.rebuild_index
+            begun, gate = threading.Event(), threading.Event()
+
+            def rebuild_later(*arguments, **settings):
+                begun.set()
+                assert gate.wait(20)
+                return rebuild(*arguments, **settings)
+
+            one.rebuild_index = rebuild_later
+            asked = asyncio.ensure_future(web.client.post("/models/index", json={"kind": "hnsw"}))
+            await asyncio.to_thread(begun.wait, 20)
+            assert (await web.client.get("/recommend?user=1")).json()["model"] == "one"
+            back = await web.client.post("/models/roll-back")
+            assert back.json() == {"active": "two", "previous": "one"}
+            gate.set()
+            rebuilt = (await asked).json()
+            assert (rebuilt["model"], rebuilt["kind"], rebuilt["version"]) == ("one", "hnsw", 2)
+            assert (web.engine.name, web.engine.index.number) == ("two", 1)
+            assert one.index.number == 2
+            assert not web.service.hub.active.users
+            await web.client.post("/models/roll-back")
+            assert (await web.client.get("/models")).json()["index"]["kind"] == "hnsw"
+
+    asyncio.run(scenario())
+
+
+def test_settings_of_indexes_are_those_that_they_are_built_with():
+    assert schema.INDEX_SETTINGS.keys() == KINDS.keys()
+    for kind, described in schema.INDEX_SETTINGS.items():
+        known = inspect.signature(KINDS[kind].build).parameters
+        defaults = {name: each.default for name, each in known.items()}
+        defaults.pop("vectors")
+        defaults.pop("threads", None)
+        fields = described.model_fields.items()
+        assert {name: field.default for name, field in fields} == defaults
+
+
 def test_before_the_model_is_warm_popularity_answers(models):
     async def scenario():
         async with served(models, warm=False) as web:
@@ -595,11 +679,15 @@ def test_who_may_swap_models(models, monkeypatch, host, token, caller, authoriza
     async def scenario():
         async with served(models, host=host, caller=caller) as web:
             return [
-                (await web.client.post(path, headers=headers)).status_code
-                for path in ("/models/one/activate", "/models/roll-back")
+                (await web.client.post(path, headers=headers, json=body)).status_code
+                for path, body in (
+                    ("/models/one/activate", None),
+                    ("/models/roll-back", None),
+                    ("/models/index", {}),
+                )
             ]
 
-    assert asyncio.run(scenario()) == [status] * 2
+    assert asyncio.run(scenario()) == [status] * 3
 
 
 @pytest.mark.parametrize(
@@ -652,10 +740,12 @@ def test_the_documentation_fetches_nothing_from_elsewhere(models):
     page, document = asyncio.run(scenario())
     assert "<script" not in page.text
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page.text)
-    assert page.text.count("<h2><code>") == sum(map(len, document["paths"].values())) == 13
-    for schema in ("RecommendBody", "EventBody", "AnswerBody", "ErrorBody"):
-        assert f'id="{schema}"' in page.text
-        assert schema in document["components"]["schemas"]
+    assert page.text.count("<h2><code>") == sum(map(len, document["paths"].values())) == 14
+    kinds = ("ExactSettings", "HNSWSettings", "IVFPQSettings")
+    for name in ("RecommendBody", "EventBody", "AnswerBody", "ErrorBody", "IndexBody", *kinds):
+        assert f'id="{name}"' in page.text
+        assert name in document["components"]["schemas"]
+    assert all(f'href="#{kind}"' in page.text for kind in kinds)
 
 
 def test_without_the_page_the_rest_works(models, monkeypatch):

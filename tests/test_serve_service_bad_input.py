@@ -178,6 +178,54 @@ def test_wrong_events_are_refused_and_none_is_kept(service, body, says):
     assert call(service, "GET", "/users/1/history")[2] == b'{"items":[]}'
 
 
+INDEXES = [
+    (b"", "cannot be read"),
+    (b"[]", "should be an object"),
+    (b'{"index": "hnsw"}', "There is no field 'index'; expected one of: kind, settings"),
+    (b'{"kind": "annoy"}', "kind is 'annoy'; it should be 'exact', 'hnsw' or 'ivf_pq'"),
+    (b'{"kind": ""}', "kind is ''"),
+    (b'{"kind": ["hnsw"]}', "kind is ['hnsw']"),
+    (b'{"kind": 1}', "kind is 1"),
+    (b'{"settings": [1]}', "settings is [1]; it should be an object"),
+    (b'{"settings": null}', "settings is None"),
+    (b'{"settings": {"neighbours": 16}}', "There is no field 'neighbours'; expected one of: prec"),
+    (b'{"kind": "hnsw", "settings": {"ef": 1}}', "There is no field 'ef'; expected one of: neigh"),
+    (b'{"kind": "hnsw", "settings": {"vectors": []}}', "There is no field 'vectors'"),
+    (b'{"kind": "hnsw", "settings": {"threads": 64}}', "There is no field 'threads'"),
+    (b'{"kind": "hnsw", "settings": {"kind": "exact"}}', "There is no field 'kind'"),
+    (b'{"kind": "hnsw", "settings": {"queries": null}}', "There is no field 'queries'"),
+    (b'{"kind": "hnsw", "settings": {"neighbours": 1000000000}}', "less than or equal to 64"),
+    (b'{"kind": "hnsw", "settings": {"neighbours": 1}}', "neighbours is 1; it should be greater"),
+    (b'{"kind": "hnsw", "settings": {"neighbours": "16"}}', "neighbours is '16'"),
+    (b'{"kind": "hnsw", "settings": {"neighbours": true}}', "neighbours is True"),
+    (b'{"kind": "hnsw", "settings": {"neighbours": null}}', "neighbours is None"),
+    (b'{"kind": "hnsw", "settings": {"expansion": 4097}}', "expansion is 4097"),
+    (b'{"kind": "hnsw", "settings": {"build_expansion": 1.5}}', "build_expansion is 1.5"),
+    (b'{"kind": "hnsw", "settings": {"balance": NaN}}', "balance is nan"),
+    (b'{"kind": "hnsw", "settings": {"balance": -0.1}}', "balance is -0.1"),
+    (b'{"kind": "hnsw", "settings": {"balance": 1e999}}', "balance is inf"),
+    (b'{"kind": "exact", "settings": {"precision": "int8"}}', "precision is 'int8'"),
+    (b'{"kind": "exact", "settings": {"pruning": 1}}', "pruning is 1"),
+    (b'{"kind": "ivf_pq", "settings": {"seed": -1}}', "seed is -1"),
+    (b'{"kind": "ivf_pq", "settings": {"seed": 9999999999}}', "seed is 9999999999"),
+    (b'{"kind": "ivf_pq", "settings": {"candidates": 10001}}', "candidates is 10001"),
+    (b'{"kind": "ivf_pq", "settings": {"parts": 7}}', "expected parts that divide 8 dimensions"),
+    (b'{"kind": "ivf_pq", "settings": {"lists": 9, "probes": 10}}', "no more probes than lists"),
+    (b'{"kind": "ivf_pq", "settings": {"lists": 16384}}', "no more probes than lists than 300"),
+]
+
+
+@pytest.mark.parametrize(("body", "says"), INDEXES, ids=[repr(each[0][:60]) for each in INDEXES])
+def test_wrong_indexes_are_refused_and_the_one_before_goes_on(service, body, says):
+    before = call(service, "GET", "/models")[2]
+    status, _, answer = call(service, "POST", "/models/index", body, JSON)
+    detail = json.loads(answer)["detail"]
+    assert status == 422, detail
+    assert says in detail
+    assert len(detail) < 400
+    assert call(service, "GET", "/models")[2] == before
+
+
 @pytest.mark.parametrize(
     "kind",
     [(), "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"],
@@ -240,6 +288,8 @@ def test_what_is_no_http_gets_a_400(service, data):
         ("DELETE", "/recommend", 405),
         ("PUT", "/events", 405),
         ("GET", "/models/one/activate", 405),
+        ("GET", "/models/index", 405),
+        ("POST", "/models/index/", 404),
         ("TRACE", "/health", 405),
     ],
 )
@@ -274,6 +324,12 @@ def test_limits_themselves_are_taken(tmp_path):
             answer = await web.client.post("/events", json={"events": events})
             assert answer.json() == {"accepted": 100}
             assert len(web.engine.recorded) == 1
+            settings = {"neighbours": 64, "build_expansion": 4096, "expansion": 4096, "balance": 0}
+            index = {"kind": "hnsw", "settings": settings}
+            assert (await web.client.post("/models/index", json=index)).status_code == 200
+            settings = {"lists": 300, "parts": 8, "probes": 300, "candidates": 10_000}
+            index = {"kind": "ivf_pq", "settings": settings | {"seed": 2**31 - 1}}
+            assert (await web.client.post("/models/index", json=index)).status_code == 200
 
     asyncio.run(scenario())
 

@@ -8,16 +8,20 @@ import signal
 import socket
 import subprocess
 import time
+from itertools import count
 
 import httpx
 import pytest
 import uvicorn
 
 from rsutils import __main__ as command_line
+from rsutils.serve.answers import Query
+from rsutils.serve.engine import Engine
 from rsutils.serve.service import protocol
 from rsutils.serve.service.child import running
 from rsutils.serve.store import EventLog
 from tests.fake_engine import COMMAND, DELAY, GATE, write_system
+from tests.searched_system import KINDS, TOO_LITTLE, searched_system
 
 
 @pytest.fixture
@@ -268,6 +272,121 @@ def test_swaps_under_load_fail_for_nobody(models):
         assert "Traceback" not in service.output()
         assert service.stop() == 0
     assert seen == {"one", "two"}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    return searched_system(tmp_path_factory.mktemp("models") / "searched-1")
+
+
+QUERIES = [
+    *(Query(user=str(user)) for user in range(24)),
+    Query(user="4", k=15, categories=("Love",)),
+    Query(history=("1", "4"), k=7),
+    Query(user="7", blocked=("2", "3")),
+]
+
+
+def asked(query):
+    """A query as the body of a request."""
+    return {
+        "user": query.user,
+        "history": query.history,
+        "k": query.k,
+        "categories": query.categories,
+        "blocked": query.blocked,
+    }
+
+
+def right_lists(folder):
+    """What exact search gives."""
+    return [[each.item for each in answer.items] for answer in Engine(folder).answer(QUERIES)]
+
+
+def test_indexes_that_take_over_under_load_fail_for_nobody(searched, tmp_path):
+    path, rounds = tmp_path / "events.jsonl", 4
+    expected, wrong, acknowledged, caches = right_lists(searched), [], [], []
+
+    turns = count()
+
+    async def ask(client, stop):
+        while not stop.is_set():
+            place = next(turns) % len(QUERIES)
+            answer = await client.post("/recommend", json=asked(QUERIES[place]))
+            assert answer.status_code == 200, answer.text
+            found = answer.json()
+            caches.append(found["cache"])
+            if [each["item"] for each in found["items"]] != expected[place]:
+                wrong.append((place, found))
+            assert found["source"] == "model"
+
+    async def tell(client, number, stop):
+        while not stop.is_set():
+            event = {"user": f"new-{number}", "item": str(len(acknowledged) % 300)}
+            event["id"] = f"{number}-{len(acknowledged)}"
+            answer = await client.post("/events", json={"events": [event]})
+            assert answer.status_code == 202, answer.text
+            acknowledged.append(event)
+            await asyncio.sleep(0.002)
+
+    async def load(service):
+        stop = asyncio.Event()
+        async with many_connections(service.url) as client:
+            tasks = [asyncio.ensure_future(ask(client, stop)) for _ in range(4)]
+            tasks += [asyncio.ensure_future(tell(client, n, stop)) for n in range(2)]
+            for number in range(rounds * len(KINDS)):
+                kind, settings = KINDS[number % len(KINDS)]
+                body = {"kind": kind, "settings": settings}
+                rebuilt = await client.post("/models/index", json=body)
+                assert rebuilt.status_code == 200, rebuilt.text
+                told = rebuilt.json()
+                assert (told["kind"], told["version"], told["recall"]) == (kind, number + 2, 1)
+                # Each query is asked at least once of this index.
+                before = len(caches)
+                await until(lambda before=before: len(caches) > before + 2 * len(QUERIES))
+                assert not [task for task in tasks if task.done()]
+            stop.set()
+            await asyncio.gather(*tasks)
+
+    with running(searched, events=path, deadline_ms=20_000) as service:
+        asyncio.run(load(service))
+        told = json.loads(get(service, "/users/new-0/history?limit=500")[1])["items"]
+        assert "Traceback" not in service.output()
+        assert service.stop() == 0
+    assert not wrong
+    assert {*caches} >= {"hit", "miss"}
+    assert caches.count("miss") >= rounds * len(KINDS) * len(QUERIES)
+    with EventLog(path) as log:
+        kept = [event["id"] for event in log.read()]
+    assert sorted(kept) == sorted(event["id"] for event in acknowledged)
+    assert told[0]["item"] == [e["item"] for e in acknowledged if e["user"] == "new-0"][-1]
+
+
+def test_an_index_that_is_refused_leaves_lists_as_they_were(searched):
+    expected = right_lists(searched)
+
+    async def lists(client):
+        answers = [await client.post("/recommend", json=asked(query)) for query in QUERIES]
+        found = [answer.json() for answer in answers]
+        return [[each["item"] for each in one["items"]] for one in found], {
+            one["cache"] for one in found
+        }
+
+    async def load(service):
+        async with many_connections(service.url) as client:
+            assert await lists(client) == (expected, {"miss"})
+            for kind, settings in (TOO_LITTLE, ("ivf_pq", {"lists": 8, "probes": 1})):
+                body = {"kind": kind, "settings": settings}
+                refused = await client.post("/models/index", json=body)
+                assert refused.status_code == 409
+                assert "of the exact 20 best" in refused.json()["detail"]
+            assert await lists(client) == (expected, {"hit"})
+
+    with running(searched, deadline_ms=20_000) as service:
+        asyncio.run(load(service))
+        index = state(service)["index"]
+        assert (index["kind"], index["version"], index["recall"]) == ("exact", 1, None)
+        assert 'rsutils_index_version{kind="exact"} 1.0' in get(service, "/metrics")[1].decode()
 
 
 def test_a_system_that_is_damaged_meanwhile_is_not_taken(models):

@@ -9,33 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from rsutils.serve.answers import (
-    EVENT_KINDS,
-    Answer,
-    Event,
-    Query,
-    Reason,
-    Recommended,
-    UnknownNameError,
-)
+from rsutils.serve.answers import EVENT_KINDS, Answer, Event, Query, Reason, UnknownNameError
 from rsutils.serve.asked import Asked, behaviour_of, read_query
+from rsutils.serve.listing import NOTHING_FOUND, listed, pack, unpack
 from rsutils.serve.ranking.features import UNKNOWN_USER
 from rsutils.serve.ranking.orders import PopularItems, SimilarItems
+from rsutils.serve.retrieval import Version
 from rsutils.serve.store import AnswerCache, MemoryStore, Store
 from rsutils.serve.system import System
 
 NEWEST = 200
 """Entries of behaviour that an answer looks at."""
 CACHE_SECONDS = 300.0
+CHECKED = 64
+"""Users whose candidates a new index must find."""
 
 
 class Engine:
     """Answers queries from a folder that ``write_system`` wrote.
 
-    An answer is kept under a key that holds what it was made from, the user's latest behaviour
-    included, so that whatever a user does makes the next answer a new one and nothing has to be
-    thrown out. All methods but ``answer`` may be called from any thread; ``answer`` by one at a
-    time.
+    An answer is kept under a key that holds what it was made from, the index and the user's latest
+    behaviour included, so that whatever a user does makes the next answer a new one and nothing has
+    to be thrown out. All methods but ``answer`` may be called from any thread; ``answer`` by one at
+    a time.
 
     Args:
         folder: of the system.
@@ -65,13 +61,29 @@ class Engine:
         self._popular_items = PopularItems(self.stages.signals.popularity)
         self._similar_items = SimilarItems(self.stages.signals.item_factors)
 
+    @property
+    def index(self) -> Version:
+        """Which index proposes candidates."""
+        return self.stages.live.current
+
+    def rebuild_index(self, kind: str | None = None, **settings: Any) -> Version:
+        """Let another index over the same items take over, while the current one answers.
+
+        It has to find the candidates of real histories. Until it takes over both are in memory. The
+        folder stays as it is: whoever loads it again searches by the index that lies there.
+        Arguments, the version that is returned, and errors are those of ``TwoStage.rebuild_index``.
+        """
+        users = self.system.some_users(CHECKED)
+        histories = [self.system.histories[user] for user in users]
+        return self.stages.rebuild_index(histories, kind, **settings)
+
     def answer(self, queries: Sequence[Query]) -> list[Answer | UnknownNameError]:
         """Answers in the order of the queries.
 
         A query that names an unknown item, category or variant gets the error in its place; the
-        others are answered.
+        others are answered. One version of the index answers all of them.
         """
-        begun = time.perf_counter()
+        begun, version = time.perf_counter(), self.index
         users = sorted({query.user for query in queries if query.user is not None})
         known = dict(zip(users, self.store.behaviour(users, NEWEST), strict=True)) if users else {}
         answers: list[Answer | UnknownNameError | None] = [None] * len(queries)
@@ -86,11 +98,11 @@ class Engine:
         stages = {"cache": 1e3 * (time.perf_counter() - begun)}
         places = [*asked]
         found = self.cache.get_or_compute(
-            [self._key(asked[place]) for place in places],
-            lambda some: self._compute([asked[places[number]] for number in some], stages),
+            [self._key(asked[place], version) for place in places],
+            lambda some: self._compute([asked[places[each]] for each in some], version, stages),
         )
         for place, (value, freshness) in zip(places, found, strict=True):
-            answers[place] = self._unpacked(asked[place], value or b"[]", freshness, stages)
+            answers[place] = self._unpacked(asked[place], value or NOTHING_FOUND, freshness, stages)
         return [each for each in answers if each is not None]
 
     def popular(self, query: Query) -> Answer:
@@ -118,7 +130,7 @@ class Engine:
         hidden, allowed = self.catalogue.items_at(blocked), self.catalogue.mask(categories)
         found, cosines = self._similar_items.nearest(number, k, hidden, allowed)
         reason = Reason("similar", item, self.catalogue.titles[number])
-        items = self._listed(found, cosines, [reason] * len(found))
+        items = listed(self.catalogue, found, cosines, [reason] * len(found))
         stages = {"retrieval": 1e3 * (time.perf_counter() - begun)}
         return Answer(items, "model", "miss", self.name, self.variants[0], stages)
 
@@ -153,11 +165,10 @@ class Engine:
 
     def some_users(self, limit: int = 20) -> list[dict[str, Any]]:
         """Users spread over all of them, with how many interactions each has."""
-        users = self.catalogue.users
-        chosen = np.unique(np.linspace(0, len(users) - 1, min(limit, len(users))).astype(int))
+        users, histories = self.catalogue.users, self.system.histories
         return [
-            {"user": users[each], "interactions": len(self.system.histories[each])}
-            for each in chosen
+            {"user": users[each], "interactions": len(histories[each])}
+            for each in self.system.some_users(limit)
         ]
 
     def history(self, user: str, limit: int = 50) -> list[dict[str, Any]]:
@@ -176,22 +187,27 @@ class Engine:
                 read_query(Query(user=user, variant=variant), self.system, self.variants, None)
                 for user in users
             ]
-            self._compute([each for each in asked if len(each.history)], {})
+            self._compute([each for each in asked if len(each.history)], self.index, {})
 
     def close(self) -> None:
         """Nothing is held that has to be let go of; the store belongs to whoever opened it."""
 
-    def _key(self, asked: Asked) -> str:
-        made_of = [self.name, self.manifest["sha256"], *asked.key()]
-        digest = hashlib.blake2b(json.dumps(made_of).encode(), digest_size=16).hexdigest()
+    def _key(self, asked: Asked, version: Version) -> str:
+        index = [version.number, version.index.kind, version.index.settings]
+        made_of = [self.name, self.manifest["sha256"], *index, *asked.key()]
+        digest = hashlib.blake2b(
+            json.dumps(made_of, default=str).encode(), digest_size=16
+        ).hexdigest()
         return f"answer:{digest}"
 
-    def _compute(self, batch: Sequence[Asked], stages: dict[str, float]) -> list[bytes]:
+    def _compute(
+        self, batch: Sequence[Asked], version: Version, stages: dict[str, float]
+    ) -> list[bytes]:
         """Rank what can be ranked together: queries of one variant and one set of categories."""
         groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for place, asked in enumerate(batch):
             groups.setdefault((asked.variant, asked.categories), []).append(place)
-        values = [b"[]"] * len(batch)
+        values = [NOTHING_FOUND] * len(batch)
         for (variant, _), places in groups.items():
             group = [batch[place] for place in places]
             ranked = self.stages.rank(
@@ -201,6 +217,7 @@ class Engine:
                 variant,
                 [each.blocked for each in group],
                 group[0].allowed,
+                version.index,
             )
             for place, items, scores in zip(places, ranked.items, ranked.scores, strict=True):
                 values[place] = self._packed(batch[place], items, scores)
@@ -212,34 +229,16 @@ class Engine:
         there = items[: asked.k] >= 0
         items, scores = items[: asked.k][there], scores[: asked.k][there]
         if not len(items):
-            return b"[]"
-        because = asked.history[self.stages.why(asked.history, items)]
-        rows = zip(items.tolist(), scores.astype(float).tolist(), because.tolist(), strict=True)
-        return json.dumps([*rows]).encode()
+            return NOTHING_FOUND
+        return pack(items, scores, asked.history[self.stages.why(asked.history, items)])
 
     def _unpacked(self, asked: Asked, value: bytes, freshness: str, stages: dict) -> Answer:
-        found = json.loads(value)
-        reasons = [
-            Reason("because", self.catalogue.items[source], self.catalogue.titles[source])
-            for _, _, source in found
-        ]
-        items = self._listed([row[0] for row in found], [row[1] for row in found], reasons)
+        items = unpack(self.catalogue, value)
         shown = {"cache": stages["cache"]} if freshness == "hit" else dict(stages)
         return Answer(items, "model", freshness, self.name, asked.variant, shown)
 
     def _popular(self, asked: Asked) -> Answer:
         hidden = np.concatenate([asked.history, asked.blocked])
         found, popularity = self._popular_items.best(asked.k, hidden, asked.allowed)
-        items = self._listed(found, popularity, [Reason("popular")] * len(found))
+        items = listed(self.catalogue, found, popularity, [Reason("popular")] * len(found))
         return Answer(items, "popularity", "miss", self.name, asked.variant)
-
-    def _listed(
-        self, items: Sequence[int], scores: Sequence[float], reasons: Sequence[Reason]
-    ) -> tuple[Recommended, ...]:
-        known = self.catalogue
-        return tuple(
-            Recommended(
-                known.items[item], known.titles[item], known.categories[item], float(score), reason
-            )
-            for item, score, reason in zip(items, scores, reasons, strict=True)
-        )

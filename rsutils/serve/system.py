@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from rsutils.sealed import new_folder, read_sealed, seal
 from rsutils.serve.catalogue import Catalogue
 from rsutils.serve.onnx_scorer import OnnxScorer
 from rsutils.serve.ranking.features import RankingFeatures
 from rsutils.serve.ranking.signals import Histories, Signals
 from rsutils.serve.ranking.two_stage import TwoStage
 from rsutils.serve.retrieval import load_index, save_index
-from rsutils.sealed import new_folder, read_sealed, seal
 
 KIND, FORMAT = "served system", 1
 SIGNALS, FEATURES, INDEX, RANKERS = "signals", "features", "index", "rankers"
@@ -71,6 +71,11 @@ class System:
         catalogue = Catalogue.load(folder / CATALOGUE)
         histories = Slices(items, ends)
         return cls(folder.resolve().name, manifest, catalogue, histories, stages)
+
+    def some_users(self, limit: int) -> np.ndarray:
+        """Numbers of at most ``limit`` users, spread over all of them, ascending."""
+        n = len(self.histories)
+        return np.unique(np.linspace(0, n - 1, min(limit, n)).astype(int))
 
 
 class Slices:

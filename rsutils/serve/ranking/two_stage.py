@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from rsutils.models.base import NOTHING, top_k
 from rsutils.serve.ranking.features import RankingFeatures
 from rsutils.serve.ranking.signals import Histories, Signals
-from rsutils.serve.retrieval import ItemIndex
+from rsutils.serve.retrieval import ItemIndex, LiveIndex, Version
 
 Scorer = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 """From ``{"features": (n, n_fields)}`` to (n, 1) logits, as ``OnnxScorer`` does."""
@@ -36,10 +37,14 @@ class TwoStage:
 
     Args:
         signals: what places histories and describes candidates.
-        index: over ``signals.item_factors``.
+        index: over ``signals.item_factors``; ``rebuild_index`` puts another in its place.
         features: rows for the ranker.
         rankers: by variant.
         candidates: proposed for each history, at least as many as are asked for.
+
+    Attributes:
+        live: the index of the moment and its version; one that takes its place has to find the
+            candidates.
 
     Raises:
         ValueError: the index is over another number of items, or there is no ranker.
@@ -58,8 +63,35 @@ class TwoStage:
                 f"The index has {index.n_items} items, the signals {signals.n_items}, and there "
                 f"are {len(rankers)} rankers; expected the same items and at least one ranker."
             )
-        self.signals, self.index, self.features = signals, index, features
+        self.signals, self.features = signals, features
         self.rankers, self.candidates = dict(rankers), candidates
+        self.live = LiveIndex(index, k=candidates)
+
+    @property
+    def index(self) -> ItemIndex:
+        """What is searched at the moment."""
+        return self.live.current.index
+
+    def rebuild_index(
+        self, histories: Histories, kind: str | None = None, **settings: Any
+    ) -> Version:
+        """Let another index over the same factors take over, after it was checked.
+
+        Args:
+            histories: real ones, whose candidates it must find; empty ones are left out.
+            kind: see ``build_index``; None for that of the current index.
+            **settings: in place of those of the current index where the kind stays.
+
+        Returns:
+            The new version.
+
+        Raises:
+            ValueError: the kind or a setting cannot be used; the current index goes on.
+            RebuildError: the new index finds too little; the current index goes on.
+        """
+        taken = [np.unique(history) for history in histories if len(history)]
+        queries = self.signals.fold_in(taken) if taken else None
+        return self.live.rebuild(self.signals.item_factors, kind, queries, **settings)
 
     def rank(
         self,
@@ -69,6 +101,7 @@ class TwoStage:
         variant: str,
         blocked: Histories | None = None,
         allowed: np.ndarray | None = None,
+        index: ItemIndex | None = None,
     ) -> Ranked:
         """The k best items for each history.
 
@@ -79,13 +112,15 @@ class TwoStage:
             variant: of the ranker.
             blocked: for each history, further items that are not recommended.
             allowed: (n_items,) bool, items that may be; None for all.
+            index: of the version that the caller took; None for that of the moment.
         """
+        index = self.index if index is None else index
         begun = time.perf_counter()
         taken = [np.unique(history) for history in histories]
         hidden = taken if blocked is None else [*map(np.union1d, taken, blocked)]
         factors = self.signals.fold_in(taken)
         n = min(max(self.candidates, k), self.signals.n_items)
-        items, _ = self.index.search(factors, n, allowed=allowed, blocked=hidden)
+        items, _ = index.search(factors, n, allowed=allowed, blocked=hidden)
         retrieved = time.perf_counter()
         # Places without an item are described as item 0 and never chosen.
         there = items != NOTHING

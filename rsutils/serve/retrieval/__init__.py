@@ -8,7 +8,7 @@ _MODULE_OF = {
     "IVFPQIndex": "ivf_pq",
     "ItemIndex": "base",
     "LiveIndex": "live",
-    "RebuildError": "live",
+    "RebuildError": "base",
     "Version": "live",
     "build_index": "building",
     "load_index": "building",

@@ -11,6 +11,10 @@ LARGEST_NORM = 1e18
 """Norms of vectors and queries stay below, so that no product overflows float32."""
 
 
+class RebuildError(RuntimeError):
+    """A new index was not taken; the one before goes on."""
+
+
 class ItemIndex(ABC):
     """Finds the items whose vectors have the largest inner products with a query.
 

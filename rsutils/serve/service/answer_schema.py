@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from rsutils.serve.answers import Answer, Recommended
 
@@ -94,6 +95,25 @@ class SwapBody(_Answered):
     previous: str | None
 
 
+class IndexFacts(_Answered):
+    """By which index the items of a model are searched."""
+
+    kind: str
+    version: Annotated[int, Field(description="1 as the model came, one more for each rebuild")]
+    settings: dict[str, Any]
+    recall: Annotated[
+        float | None,
+        Field(description="share of the exact best that it found when it was built"),
+    ]
+
+
+class RebuiltBody(IndexFacts):
+    """Which index took over."""
+
+    model: str
+    seconds: Annotated[float, Field(description="from the arrival of the request")]
+
+
 class ModelsBody(SwapBody):
     """Which models there are."""
 
@@ -102,6 +122,7 @@ class ModelsBody(SwapBody):
     default_variant: str
     dataset: str | None
     categories: list[str]
+    index: IndexFacts
 
 
 class ErrorBody(_Answered):
@@ -117,6 +138,25 @@ def dump(content: Any) -> bytes:
         ValueError: a number is not finite.
     """
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def json_response(content: bytes, status: int = 200) -> Response:
+    """A response that no cache on the way keeps."""
+    return Response(content, status, {"cache-control": "no-store"}, media_type="application/json")
+
+
+def index_facts(version: Any) -> dict[str, Any]:
+    """What is told of an index.
+
+    Args:
+        version: ``rsutils.serve.retrieval.Version``.
+    """
+    return {
+        "kind": version.index.kind,
+        "version": version.number,
+        "settings": dict(version.index.settings),
+        "recall": version.recall,
+    }
 
 
 def answer_json(answer: Answer, milliseconds: float) -> bytes:

@@ -17,7 +17,7 @@ REFUSALS = {
     403: "The Host or Origin is foreign, or the caller may not do this.",
     404: "There is nothing of this name.",
     408: "The body did not arrive in time.",
-    409: "The model cannot be loaded; the one before goes on.",
+    409: "The model cannot be loaded, or the index finds too little; the one before goes on.",
     413: f"The body has more than {limits.LARGEST_BODY} bytes.",
     415: "The body is not JSON.",
     422: "A value is not as expected, or names something unknown.",
@@ -133,11 +133,19 @@ ADDRESSES = (
         *("POST", "/models/{name}/activate", "activate", "Let another model answer", "models"),
         *(answers.SwapBody, (404, 409), None, None, ("name",)),
     ),
+    Address(
+        *("POST", "/models/index", "rebuild_index", "Search by another index", "models"),
+        *(answers.RebuiltBody, (409, *BODY), None, schema.IndexBody),
+    ),
     Address("GET", "/health", "health", "Whether the process runs", "state", answers.HealthBody),
     Address("GET", "/ready", "ready", "Whether the model answers", "state", answers.ReadyBody),
     Address("GET", "/metrics", "metrics_text", "Figures for Prometheus", "state", None),
 )
-APART = (*(each.body for each in ADDRESSES if each.body), answers.ErrorBody)
+APART = (
+    *(each.body for each in ADDRESSES if each.body),
+    *schema.INDEX_SETTINGS.values(),
+    answers.ErrorBody,
+)
 """What FastAPI does not see: its own checks are passed by."""
 
 

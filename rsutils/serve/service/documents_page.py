@@ -74,6 +74,9 @@ def _kind(each: Mapping[str, Any]) -> str:
         return f'<a href="#{name}">{name}</a>'
     if "anyOf" in each:
         return " or ".join(_kind(one) for one in each["anyOf"])
+    if each.get("type") == "object" and "properties" in each:
+        # A body that stands in another one stands on the page by itself, too.
+        return _kind({"$ref": each["title"]})
     if each.get("type") == "array":
         return f"list of {_kind(each.get('items', {}))}{_bounds(each)}"
     return escape(str(each.get("type", "any"))) + _bounds(each)

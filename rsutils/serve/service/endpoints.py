@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from rsutils.serve.answers import Answer, Query, UnknownNameError
 from rsutils.serve.service import schema
-from rsutils.serve.service.answer_schema import answer_json, dump
+from rsutils.serve.service.answer_schema import answer_json, dump, json_response
 from rsutils.serve.service.batching import Batcher
 from rsutils.serve.service.computing import Outcome, Work
 from rsutils.serve.service.events import EventWriter, as_events
@@ -26,7 +26,8 @@ from rsutils.serve.service.limits import (
     read_json,
 )
 from rsutils.serve.service.metrics import CONTENT_TYPE, Metrics
-from rsutils.serve.service.models import DamagedModelError, Hub, UnknownModelError
+from rsutils.serve.service.model_endpoints import ModelEndpoints
+from rsutils.serve.service.models import Hub
 from rsutils.serve.service.request_log import RequestLog
 
 LOOKUPS = 64
@@ -37,13 +38,8 @@ def _never() -> bool:
     return False
 
 
-def json_response(content: bytes, status: int = 200) -> Response:
-    """A response that no cache on the way keeps."""
-    return Response(content, status, {"cache-control": "no-store"}, media_type="application/json")
-
-
 @dataclass(eq=False)
-class Service:
+class Service(ModelEndpoints):
     """The parts of one running service; made on the event loop.
 
     Attributes:
@@ -157,41 +153,9 @@ class Service:
 
     async def metrics_text(self, request: Request) -> Response:
         """Counters and histograms for Prometheus."""
+        version = self.hub.active.engine.index
+        self.metrics.searches(version.index.kind, version.number)
         return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
-
-    async def models(self, request: Request) -> Response:
-        """The systems there are, and what the active one says of itself."""
-        schema.from_query(schema.NoParameters, request.scope["query_string"])
-        engine = self.hub.active.engine
-        content = {
-            **self._state(),
-            "models": self.hub.systems.names(),
-            "variants": dict(engine.manifest["variants"]),
-            "default_variant": engine.variants[0],
-            "dataset": engine.manifest.get("dataset"),
-            "categories": list(engine.categories),
-        }
-        return json_response(dump(content))
-
-    async def activate(self, request: Request) -> Response:
-        """Let another system answer."""
-        self.guard.check_leave(request.scope)
-        try:
-            await self.hub.activate(request.path_params["name"])
-        except UnknownModelError as error:
-            raise RefusedError(404, str(error)) from None
-        except DamagedModelError as error:
-            raise RefusedError(409, str(error)) from None
-        return json_response(dump(self._state()))
-
-    async def roll_back(self, request: Request) -> Response:
-        """Let the system before answer again."""
-        self.guard.check_leave(request.scope)
-        try:
-            await self.hub.roll_back()
-        except UnknownModelError as error:
-            raise RefusedError(409, str(error)) from None
-        return json_response(dump(self._state()))
 
     async def close(self) -> None:
         """Finish what runs, and close what is open."""
@@ -201,10 +165,6 @@ class Service:
         self._threads.shutdown()
         self.hub.close()
         self.log.close()
-
-    def _state(self) -> dict[str, str | None]:
-        previous = self.hub.previous
-        return {"active": self.hub.active.name, "previous": previous and previous.name}
 
     async def _recommend(self, request: Request, query: Query) -> Response:
         active = self.hub.active

@@ -19,6 +19,23 @@ LARGEST_EVENTS = 100
 LARGEST_TEXT = 200
 """Characters of a search for titles."""
 
+LARGEST_NEIGHBOURS = 64
+"""Edges of an item in a layer of a graph: four bytes each, and twice as many in the lowest."""
+
+LARGEST_EXPANSION = 4096
+"""Candidates of a walk through a graph."""
+
+LARGEST_LISTS = 16_384
+"""Lists of an index; k-means compares each vector that it learns from with each centroid."""
+
+LARGEST_PARTS = 1024
+"""Bytes of a compressed vector."""
+
+LARGEST_CANDIDATES = 10_000
+"""Vectors that one search scores again in full; a whole batch of them is in memory."""
+
+LARGEST_SEED = 2**31 - 1
+
 PATIENCE = 10.0
 """Seconds in which a client must have sent its headers, and again its body."""
 

@@ -47,6 +47,7 @@ class Metrics:
         self._events = self._counter("events", "Events acknowledged", ())
         self._failures = self._counter("failures", "Errors of the service itself", ("where",))
         self._model = self._gauge("model_info", "The model that answers", ("model",))
+        self._index = self._gauge("index_version", "The index that is searched", ("kind",))
         self._gauge("queue_length", "Requests that wait").set_function(queue)
         self._gauge("store_up", "Whether the store answers").set_function(
             lambda: float(bool(store().get("up")))
@@ -92,6 +93,11 @@ class Metrics:
         """Say which model answers."""
         self._model.clear()
         self._model.labels(model).set(1)
+
+    def searches(self, kind: str, version: int) -> None:
+        """Say which index of the model is searched."""
+        self._index.clear()
+        self._index.labels(kind).set(version)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,28 @@ class Hub:
             self.active, self.previous = self.previous, self.active
             self.on_swap(self.active.name)
 
+    async def rebuild_index(self, serving: Serving, kind: str, settings: Mapping[str, Any]) -> Any:
+        """Let another index of a leased system take over.
+
+        Systems may be swapped meanwhile: what was leased gets the index, whether it still answers
+        or not. So the way back is open while an index is built; only the next system waits. A
+        system that is loaded again has the index of its folder.
+
+        Args:
+            serving: leased.
+            kind: of the index.
+            settings: its own.
+
+        Returns:
+            The engine's new version of its index.
+
+        Raises:
+            ValueError: an index like this cannot be built.
+            RebuildError: it finds too little.
+        """
+        work = partial(serving.engine.rebuild_index, kind, **settings)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     async def activate_newest(self) -> None:
         """Look for a newer system; where it is damaged the error is logged and nothing changes."""
         try:
@@ -185,7 +208,7 @@ class Hub:
 
     def close(self) -> None:
         """Close what is loaded."""
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
         for serving in (self.active, self.previous):
             if serving is not None:
                 serving.engine.close()

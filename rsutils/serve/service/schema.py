@@ -1,10 +1,11 @@
 """What requests and answers look like: checked here, described by OpenAPI from the same classes."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from rsutils.serve.answers import EVENT_KINDS
 from rsutils.serve.service import limits
@@ -18,6 +19,9 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
 Category = Annotated[str, Field(min_length=1, max_length=64)]
 Categories = Annotated[tuple[Category, ...], Field(max_length=limits.LARGEST_CATEGORIES)]
 HowMany = Annotated[int, Field(ge=1, le=limits.LARGEST_K)]
+
+
+Precision = Literal["float32", "float16"]
 
 
 class _Asked(BaseModel):
@@ -90,6 +94,51 @@ class EventsBody(_Asked):
     events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=limits.LARGEST_EVENTS)]
 
 
+class ExactSettings(_Asked):
+    """Of an ``exact`` index; what is not given stays as it is where the kind stays."""
+
+    precision: Precision = "float32"
+    pruning: bool = True
+
+
+class HNSWSettings(_Asked):
+    """Of an ``hnsw`` index; what is not given stays as it is where the kind stays."""
+
+    neighbours: Annotated[int, Field(ge=2, le=limits.LARGEST_NEIGHBOURS)] = 16
+    build_expansion: Annotated[int, Field(ge=1, le=limits.LARGEST_EXPANSION)] = 200
+    expansion: Annotated[int, Field(ge=1, le=limits.LARGEST_EXPANSION)] | None = None
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.65
+
+
+class IVFPQSettings(_Asked):
+    """Of an ``ivf_pq`` index; what is not given stays as it is where the kind stays."""
+
+    lists: Annotated[int, Field(ge=1, le=limits.LARGEST_LISTS)] | None = None
+    parts: Annotated[int, Field(ge=1, le=limits.LARGEST_PARTS)] | None = None
+    probes: Annotated[int, Field(ge=1, le=limits.LARGEST_LISTS)] | None = None
+    candidates: Annotated[int, Field(ge=1, le=limits.LARGEST_CANDIDATES)] | None = None
+    precision: Precision = "float32"
+    seed: Annotated[int, Field(ge=0, le=limits.LARGEST_SEED)] = 0
+
+
+INDEX_SETTINGS: dict[str, type[_Asked]] = {
+    "exact": ExactSettings,
+    "hnsw": HNSWSettings,
+    "ivf_pq": IVFPQSettings,
+}
+"""By the kinds that ``build_index`` takes; with several threads no build would be as another."""
+
+
+class IndexBody(_Asked):
+    """Another index over the items of the active model; without a kind it keeps its own."""
+
+    kind: Literal[tuple(INDEX_SETTINGS)] | None = None
+    settings: Annotated[
+        dict[str, Any],
+        WithJsonSchema({"anyOf": [each.model_json_schema() for each in INDEX_SETTINGS.values()]}),
+    ] = {}
+
+
 Asked = TypeVar("Asked", bound=_Asked)
 
 
@@ -107,6 +156,23 @@ def from_json(kind: type[Asked], body: bytes) -> Asked:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise _refused(error, kind) from None
+
+
+def index_settings(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were given, if an index of this kind has them.
+
+    Raises:
+        RefusedError: (422) one is unknown or out of its range.
+
+    Example:
+        >>> index_settings("hnsw", {"expansion": 400})
+        {'expansion': 400}
+    """
+    try:
+        found = INDEX_SETTINGS[kind].model_validate(dict(given))
+    except ValidationError as error:
+        raise _refused(error, INDEX_SETTINGS[kind]) from None
+    return found.model_dump(exclude_unset=True)
 
 
 def from_query(kind: type[Asked], query: bytes) -> Asked:
