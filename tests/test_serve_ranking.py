@@ -1,5 +1,7 @@
 """Signals, features and examples of the ranker."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsutils.data.interactions import Interactions
+from rsutils.data.splits import leave_last_out
 from rsutils.models import IALS, MarkovChain
 from rsutils.serve.catalogue import Catalogue
+from rsutils.serve.ranking.choosing import STRENGTHS, choose_settings
 from rsutils.serve.ranking.examples import (
     before_the_tail,
     exact_candidates,
@@ -22,6 +26,7 @@ from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
 from rsutils.serve.system import Slices
+from tests.small_system import small_dataset
 
 N_USERS, N_ITEMS = 30, 20
 
@@ -253,3 +258,31 @@ def test_slices_are_what_was_concatenated():
 def test_a_catalogue_refuses_what_is_ambiguous(arguments, message):
     with pytest.raises(ValueError, match=message):
         Catalogue(*arguments)
+
+
+def test_settings_follow_what_the_shop_is_like():
+    """In a fixed order the last item says all; where half of them are chance, several say more."""
+    rng = np.random.default_rng(0)
+    n_users, n_items, length, group = 300, 90, 12, 15
+    start = rng.integers(n_items, size=n_users)
+    in_order = (start[:, None] + np.arange(length)) % n_items
+    shuffled = np.array([rng.permutation(group)[:length] for _ in range(n_users)])
+    in_groups = start[:, None] // group * group + shuffled
+    anything = np.array([rng.permutation(n_items)[:length] for _ in range(n_users)])
+    in_groups = np.where(rng.random(in_groups.shape) < 0.5, in_groups, anything)
+    chosen = []
+    for taken in (in_order, in_groups):
+        user = np.repeat(np.arange(n_users), length)
+        log = Interactions.of(user, taken.ravel(), timestamp=np.tile(np.arange(length), n_users))
+        chosen.append(choose_settings(leave_last_out(log), candidates=10, progress=False))
+    assert chosen[0].length == 1 < chosen[1].length
+    assert all(each.l2 in STRENGTHS for each in chosen)
+
+
+def test_the_test_items_choose_nothing():
+    log = small_dataset().interactions
+    split = leave_last_out(log)
+    shuffled = np.random.default_rng(1).permutation(split.test.item)
+    other = replace(split, test=replace(split.test, item=shuffled))
+    with_them, without = (choose_settings(s, 10, progress=False) for s in (split, other))
+    assert with_them == without

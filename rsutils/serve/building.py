@@ -20,9 +20,11 @@ from rsutils.data.interactions import Interactions
 from rsutils.data.loading import load
 from rsutils.data.splits import leave_last_out
 from rsutils.evaluate.report import Report
-from rsutils.models import IALS, MarkovChain, Popularity
+from rsutils.models import Popularity
+from rsutils.sealed import refuse_existing
 from rsutils.serve.catalogue import Catalogue
 from rsutils.serve.onnx_scorer import OnnxScorer
+from rsutils.serve.ranking.choosing import SignalSettings, choose_settings
 from rsutils.serve.ranking.examples import histories_of, ranking_examples
 from rsutils.serve.ranking.features import RankingFeatures
 from rsutils.serve.ranking.rankers import VARIANTS, new_ranker, write_rankers
@@ -31,7 +33,6 @@ from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
 from rsutils.serve.score_parity import check_parity, parity
-from rsutils.sealed import refuse_existing
 from rsutils.serve.system import write_system
 
 ITEM_COLUMNS = ("genres", "director", "theme", "place", "category", "brand")
@@ -51,11 +52,13 @@ class Made:
         stages: retrieval and ranking.
         rankers: ONNX files by variant.
         reports: by name, how a variant or baseline ranks the held-out items.
+        chosen: settings of the models that describe candidates.
     """
 
     stages: TwoStage
     rankers: Mapping[str, Path]
     reports: Mapping[str, Report]
+    chosen: SignalSettings
 
 
 def build_system(
@@ -69,8 +72,9 @@ def build_system(
     """Train on all but each user's last item, measure on that item, and write a system.
 
     Retrieval is iALS with ``CANDIDATES`` items proposed; the ranker is a DNN that reads the
-    candidate, its attributes, the last items, and its ranks by factors and by transitions. Its
-    smaller variants are measured the same way.
+    candidate, its attributes, the last items, and its ranks by factors and by transitions. Settings
+    of the models that describe candidates are chosen on each user's last item but one. Smaller
+    variants of the ranker are measured the same way.
 
     Args:
         dataset: with attributes where it has them.
@@ -101,6 +105,7 @@ def build_system(
             "n_users": known.n_users,
             "n_items": known.n_items,
             "interactions": len(known),
+            "chosen": made.chosen.as_dict(),
             "quality": {name: report.figures() for name, report in made.reports.items()},
             "variants": _variants(made, known),
         }
@@ -135,12 +140,6 @@ def find_or_build(models: Path | str, dataset: str, seed: int = 0, progress: boo
     return folder
 
 
-def fit_signals(log: Interactions, seed: int = 0) -> Signals:
-    """Both models that describe candidates; their settings were chosen on validation items."""
-    factors = IALS(64, l2=0.03, seed=seed, progress=False)
-    return Signals.fit(log, factors, MarkovChain(length=1))
-
-
 def number_features(dataset: Dataset, signals: Signals) -> RankingFeatures:
     """Features from the attributes that the ranker is told."""
     return RankingFeatures.of(
@@ -162,15 +161,16 @@ def _made(
     drafts: Path,
 ) -> Made:
     known = split.before_test
+    chosen = choose_settings(split, CANDIDATES, seed, progress)
     rows = ranking_examples(
         known,
-        lambda log: fit_signals(log, seed),
+        lambda log: chosen.fit(log, seed),
         lambda signals: number_features(dataset, signals),
         candidates=CANDIDATES,
         seed=seed,
         progress=progress,
     )
-    signals = fit_signals(known, seed)
+    signals = chosen.fit(known, seed)
     features = number_features(dataset, signals)
     ranker = new_ranker(len(rows), seed, progress).fit(rows, n_features=features.n_features)
     files = write_rankers(ranker, rows, drafts, variants)
@@ -188,7 +188,7 @@ def _made(
         name: evaluate.full_ranking(model, split.test, exclude=known)
         for name, model in tqdm(models.items(), "measuring", disable=not progress)
     }
-    return Made(stages, files, reports)
+    return Made(stages, files, reports, chosen)
 
 
 def _check_file(network: Any, scorer: OnnxScorer, rows: np.ndarray) -> None:
