@@ -3,6 +3,9 @@
 WEIGHT = 0.2
 """Of the last batch in the moving averages."""
 
+DEVIATIONS = 6
+"""Mean deviations by which hardly any batch exceeds the line."""
+
 ENOUGH = 0.01
 """Variance of sizes from which the part for each request can be told from the fixed one."""
 
@@ -12,7 +15,8 @@ class BatchCost:
 
     The weights fall by a constant factor from one batch to the one before it, so that the line
     follows a model that is swapped or a machine that becomes busy. While all batches had one size
-    the time counts as fixed.
+    the time counts as fixed. How far batches lie from the line is learnt too, as TCP learns how
+    long an answer may take (RFC 6298).
 
     Example:
         >>> cost = BatchCost()
@@ -23,7 +27,7 @@ class BatchCost:
     """
 
     def __init__(self) -> None:
-        self._seen = False
+        self._seen, self._deviation = False, 0.0
         self._size = self._seconds = self._variance = self._together = self._slope = 0.0
 
     def add(self, size: int, seconds: float) -> None:
@@ -40,19 +44,24 @@ class BatchCost:
             self._slope = max(0.0, self._together / self._variance)
         # No batch takes less than no time.
         self._slope = min(self._slope, self._seconds / self._size)
+        self._deviation += WEIGHT * (abs(seconds - self.seconds(size)) - self._deviation)
 
     def seconds(self, size: int) -> float:
         """Seconds that a batch of so many should take; 0 before the first."""
         return self._seconds + self._slope * (size - self._size) if self._seen else 0.0
 
-    def largest(self, seconds: float, most: int) -> int:
-        """The largest batch, from 1 to ``most``, that should take no longer than ``seconds``.
+    def at_most(self, size: int) -> float:
+        """Seconds that hardly any batch of so many exceeds; 0 before the first."""
+        return self.seconds(size) + DEVIATIONS * self._deviation
 
-        Where the fixed part takes more than half of that, a batch may take twice the fixed part:
+    def largest(self, seconds: float, most: int) -> int:
+        """The largest batch, from 1 to ``most``, that takes at most ``seconds``, nearly always.
+
+        Where the fixed part leaves less than itself of that, a batch may take twice the fixed part:
         smaller ones would be hardly faster, and spend most of their time on it.
         """
         fixed = self.seconds(0)
-        room = max(seconds - fixed, fixed)
+        room = max(seconds - self.at_most(0), fixed)
         if self._slope * most <= room:
             return most
         return max(1, int(room / self._slope + 1e-9))

@@ -3,7 +3,7 @@
 One thread computes. Where it is idle a request starts at once, so that the batch's size follows the
 load by itself: 1 when there is little, more when requests come faster than one by one would allow.
 A request that cannot be answered by its deadline is refused, and never computed: it has to begin
-while there is still time for a batch.
+while there is still time for a batch, even one that takes longer than most.
 """
 
 import asyncio
@@ -19,8 +19,11 @@ from rsutils.serve.service.batch_cost import BatchCost
 from rsutils.serve.service.computing import Outcome, Work, compute
 from rsutils.serve.service.limits import QueueSettings, RefusedError
 
-MARGIN = 1.5
-"""Batches' times that are kept free before a deadline: one may take longer than those before."""
+BUSIER = 8
+"""A request waits so many times as long for the event loop as a batch that has ended.
+
+Where a batch ends, the thread leaves the interpreter to the loop; while it computes they share it.
+"""
 
 
 class ClientGoneError(Exception):
@@ -61,6 +64,8 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._begun: float | None = None
         self._size, self._cost = 0, BatchCost()
+        # A wait for the loop is as a batch of one: no part of it grows with a size.
+        self._lag = BatchCost()
         self._planned = self._closed = False
         self._alarm: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -161,11 +166,13 @@ class Batcher:
         """Seconds from its arrival within which a request has to begin, to end by its deadline.
 
         At least half of the deadline, so that a model that takes longer than all of it still
-        answers those that come one by one.
+        answers those that come one by one. Less what the loop may keep it waiting: a quarter of
+        the deadline at most, since only batches that are computed tell how quick the loop is.
         """
         deadline = self._settings.deadline
-        batch = self._cost.seconds(self._largest())
-        return max(deadline - MARGIN * batch, deadline / 2)
+        batch = self._cost.at_most(self._largest())
+        loop = min(BUSIER * self._lag.at_most(1), deadline / 4)
+        return max(deadline - batch, deadline / 2) - loop
 
     def _drop_late(self) -> None:
         late = self._clock() - self._patience()
@@ -191,19 +198,27 @@ class Batcher:
             serving, batch = job
             begun = self._clock()
             results = compute(serving.engine, [each.work for each in batch])
-            seconds = self._clock() - begun
-            self._loop.call_soon_threadsafe(self._finish, serving, batch, results, seconds)
+            ended = self._clock()
+            self._loop.call_soon_threadsafe(self._finish, serving, batch, results, begun, ended)
 
     def _finish(
-        self, serving: Any, batch: Sequence[_Waiting], results: Iterable[Any], seconds: float
+        self,
+        serving: Any,
+        batch: Sequence[_Waiting],
+        results: Iterable[Any],
+        begun: float,
+        ended: float,
     ) -> None:
-        self._cost.add(len(batch), seconds)
+        # On its way to the thread and back a batch waits for the interpreter and for the loop.
+        finished = self._clock()
+        self._cost.add(len(batch), finished - self._begun)
+        self._lag.add(1, finished - ended)
         self._begun = None
         self._begin()
         for each, result in zip(batch, results, strict=True):
             _settle(each, result)
         self._release(serving)
-        self._on_batch(len(batch), seconds)
+        self._on_batch(len(batch), ended - begun)
 
 
 def _settle(waiting: _Waiting, result: Outcome | Exception) -> None:
