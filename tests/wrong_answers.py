@@ -606,6 +606,30 @@ def divides_by_the_diagonal(x, A, b, alpha):
     return mean + alpha * np.sqrt(np.einsum("d,kde,e->k", x, inverse, x))
 
 
+# Lesson 24
+
+
+def cheapest_if(good, order=lambda quality, cost: np.lexsort((-quality, cost))):
+    """The first in an order that is good enough by a rule."""
+
+    def cheapest_good_enough(quality, cost, share):
+        places = order(quality, cost)
+        return int(places[np.argmax(good(quality, share)[places])])
+
+    return cheapest_good_enough
+
+
+def luck_of(winner=None, elsewhere=None):
+    """Optimism in which the choice or the comparison can be another."""
+
+    def optimism(values, half):
+        chosen = np.argmax(values[half].mean(axis=0) if winner is None else winner(values))
+        other = values[~half, chosen].mean() if elsewhere is None else elsewhere(values, half)
+        return values[half, chosen].mean() - other
+
+    return optimism
+
+
 WRONG_ANSWERS = {
     "lesson_10.saving_interval": [
         lambda save, between, workers: np.sqrt(save * between / workers),
@@ -990,5 +1014,28 @@ WRONG_ANSWERS = {
         lambda s, d, z, z_power: np.ceil(2 * (z + z_power) * s / d),
         lambda s, d, z, z_power: np.floor(2 * ((z + z_power) * s / d) ** 2),
         lambda s, d, z, z_power: 2 * ((z + z_power) * s / d) ** 2,
+    ],
+    "lesson_24.cheapest_good_enough": [
+        lambda quality, cost, share: int(np.argmax(quality)),
+        lambda quality, cost, share: int(np.argmin(cost)),
+        cheapest_if(lambda quality, share: quality >= share * 0.08),
+        cheapest_if(lambda quality, share: quality >= quality.max() - (1 - share) * 0.1),
+        cheapest_if(lambda quality, share: quality > share * quality.max()),
+        cheapest_if(
+            lambda quality, share: quality >= share * quality.max(),
+            lambda quality, cost: np.argsort(cost, kind="stable"),
+        ),
+        lambda quality, cost, share: quality >= share * quality.max(),
+        lambda quality, cost, share: cost[quality >= share * quality.max()].min(),
+        lambda quality, cost, share: int(np.argmax(quality / cost)),
+    ],
+    "lesson_24.optimism": [
+        lambda values, half: -luck_of()(values, half),
+        luck_of(elsewhere=lambda values, half: values[~half].mean(axis=0).max()),
+        luck_of(elsewhere=lambda values, half: values.mean(axis=0)[0]),
+        luck_of(elsewhere=lambda values, half: values[~half].mean()),
+        luck_of(winner=lambda values: values.mean(axis=0)),
+        lambda values, half: values[half].mean(axis=0) - values[~half].mean(axis=0),
+        lambda values, half: (values[half, 0].sum() - values[~half, 0].sum()) / 2,
     ],
 }

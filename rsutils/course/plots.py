@@ -6,8 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
+
+from rsutils.training.pareto import pareto_front
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#7f7f7f"
 STYLE = {
@@ -127,6 +130,47 @@ def quality_against_cost(
     axes.grid(alpha=0.25)
     _name_points(axes, rows[[cost, quality]].to_numpy(), rows["system"])
     return axes
+
+
+def pareto(
+    rows: pd.DataFrame, quality: str, costs: Mapping[str, str], reference: float | None = None
+) -> Figure:
+    """Quality against each cost side by side, the Pareto front as steps, the rest in grey.
+
+    Args:
+        rows: columns ``system``, ``quality`` and each of ``costs``.
+        quality: name of the quality column; larger is better.
+        costs: by column, what its axis measures, with its unit; smaller is better, above 0.
+        reference: a quality to draw as a dotted line.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a figure is NaN.
+
+    Example:
+        >>> rows = pd.DataFrame(
+        ...     {"system": ["a", "b"], "ndcg@10": [0.2, 0.3], "bytes": [9.0, 99.0]}
+        ... )
+        >>> len(pareto(rows, "ndcg@10", {"bytes": "bytes on disk"}).axes)
+        1
+    """
+    figure, panels = plt.subplots(1, len(costs), figsize=(1 + 4.4 * len(costs), 4.6), sharey=True)
+    for axes, (cost, label) in zip(np.atleast_1d(panels), costs.items(), strict=True):
+        quality_against_cost(rows, quality, cost, label, axes)
+        front = pareto_front(rows, {quality: "maximize", cost: "minimize"}).sort_values(cost)
+        best = front.system.tolist()
+        axes.collections[0].set_color(GREY)
+        axes.step(front[cost], front[quality], where="post", color=ORANGE, linewidth=1.5)
+        axes.plot(front[cost], front[quality], "o", color=ORANGE, zorder=4)
+        for name in axes.texts:
+            on_front = name.get_text() in best
+            weight = "bold" if on_front else "normal"
+            name.set(color="black" if on_front else GREY, fontweight=weight, fontsize=9)
+        if reference is not None:
+            axes.axhline(reference, color=GREY, linestyle=":", linewidth=1)
+        if axes is not np.atleast_1d(panels)[0]:
+            axes.set_ylabel("")
+    return figure
 
 
 PLACES = [

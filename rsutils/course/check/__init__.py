@@ -21,6 +21,7 @@ from rsutils.course.check import (
     lesson_14,
     lesson_15,
     lesson_16,
+    lesson_24,
 )
 from rsutils.course.check.verdict import CHECKS, Check, Verdict
 
@@ -45,4 +46,5 @@ __all__ = [
     "lesson_14",
     "lesson_15",
     "lesson_16",
+    "lesson_24",
 ]
