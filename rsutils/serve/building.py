@@ -5,7 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def build_system(
             "n_users": known.n_users,
             "n_items": known.n_items,
             "interactions": len(known),
-            "chosen": made.chosen.as_dict(),
+            "chosen": asdict(made.chosen),
             "quality": {name: report.figures() for name, report in made.reports.items()},
             "variants": _variants(made, known),
         }

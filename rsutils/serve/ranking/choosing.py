@@ -4,8 +4,7 @@ What is right for one shop is not for the next: where users watch a series to it
 says most, elsewhere the last ten do.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
@@ -49,10 +48,6 @@ class SignalSettings:
     def fit(self, log: Interactions, seed: int = 0) -> Signals:
         """Both models, fitted on ``log``."""
         return Signals.fit(log, self.factors(seed), self.transitions())
-
-    def as_dict(self) -> Mapping[str, float]:
-        """For a manifest."""
-        return asdict(self)
 
 
 def choose_settings(
