@@ -130,7 +130,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "hnsw_angle": Family(_ours("hnsw", "expansion", balance=1, threads=BUILD_THREADS), OF_VARIANTS),
     "hnsw_equal_norms": Family(EqualNorms, OF_VARIANTS),
-    "ivf_pq": Family(_ours("ivf_pq", "probes", threads=BUILD_THREADS), (8, 32, 128)),
+    "ivf_pq": Family(_ours("ivf_pq", "probes", threads=BUILD_THREADS), (8, 32, 128, 160)),
     "usearch": Family(USearch, EXPANSIONS),
 }
 SCANS = ("numpy_scan", "faiss_flat")
