@@ -18,7 +18,6 @@ from PIL import Image
 
 from rsutils.course.lessons import NOTEBOOKS, Lesson, find_lessons
 from rsutils.course.runner import run_lesson
-from rsutils.measure import ledger
 
 KEPT_METADATA = ("tags", "jupyter")
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
@@ -71,7 +70,6 @@ def note_time(lesson: Lesson, seconds: float) -> None:
 
 def refresh(lesson: Lesson) -> None:
     """Execute one lesson and replace its file."""
-    ledger.forget(lesson.number)
     with tempfile.TemporaryDirectory() as name:
         outcome = run_lesson(lesson, {}, Path(name))
         if outcome.failure:

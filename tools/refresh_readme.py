@@ -13,7 +13,7 @@ import pandas as pd
 
 from rsutils import settings
 from rsutils.course.lessons import NOTEBOOKS, find_lessons
-from rsutils.course.whole_ledger import keep_ledger
+from rsutils.course.whole_ledger import keep_ledger, whole_ledger
 from rsutils.measure.results import RESULTS, benchmark_table
 
 README = settings.REPOSITORY / "README.md"
@@ -103,10 +103,9 @@ def renewed(text: str) -> str:
 def draw_headline() -> None:
     """Quality against three costs: the systems of the capstone."""
     from rsutils.course import plots
-    from rsutils.course.whole_ledger import whole_ledger
 
     rows = whole_ledger().query("lesson == '24' and bytes > 0")
-    rows = pd.DataFrame(rows).assign(kilobytes=rows.bytes / 1000)
+    rows = rows.assign(kilobytes=rows.bytes / 1000)
     costs = {
         "kilobytes": "kB to load",
         "p50_ms": "milliseconds for one user's ten",

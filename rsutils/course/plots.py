@@ -154,8 +154,9 @@ def pareto(
         >>> len(pareto(rows, "ndcg@10", {"bytes": "bytes on disk"}).axes)
         1
     """
-    figure, panels = plt.subplots(1, len(costs), figsize=(1 + 4.4 * len(costs), 4.6), sharey=True)
-    for axes, (cost, label) in zip(np.atleast_1d(panels), costs.items(), strict=True):
+    size = (1 + 4.4 * len(costs), 4.6)
+    figure, (panels,) = plt.subplots(1, len(costs), figsize=size, sharey=True, squeeze=False)
+    for axes, (cost, label) in zip(panels, costs.items(), strict=True):
         quality_against_cost(rows, quality, cost, label, axes)
         front = pareto_front(rows, {quality: "maximize", cost: "minimize"}).sort_values(cost)
         best = front.system.tolist()
@@ -168,8 +169,7 @@ def pareto(
             name.set(color="black" if on_front else GREY, fontweight=weight, fontsize=9)
         if reference is not None:
             axes.axhline(reference, color=GREY, linestyle=":", linewidth=1)
-        if axes is not np.atleast_1d(panels)[0]:
-            axes.set_ylabel("")
+        axes.label_outer()
     return figure
 
 

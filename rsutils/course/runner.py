@@ -36,12 +36,15 @@ class Outcome:
 def run_lesson(lesson: Lesson, parameters: Mapping[str, object], folder: Path) -> Outcome:
     """Execute one lesson into ``folder``; an error in a cell is reported, not raised.
 
+    Rows that earlier runs of the lesson wrote into the ledger are replaced.
+
     Args:
         lesson: the lesson; its file stays as it is.
         parameters: replace those of the cell tagged ``parameters``.
         folder: gets the executed notebook, also where a cell failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    ledger.forget(lesson.number)
     started = time.perf_counter()
     failure = None
     try:
@@ -66,8 +69,7 @@ def run_lesson(lesson: Lesson, parameters: Mapping[str, object], folder: Path) -
 def run_course(lessons: list[Lesson], parameters: Mapping[str, object]) -> list[Outcome]:
     """Run ``lessons`` in order, go on after a failing one, and print how each ended.
 
-    Executed notebooks and ``ledger.jsonl`` lie in the build folder afterwards. The rows that
-    earlier runs of the same lessons wrote are replaced.
+    Executed notebooks and ``ledger.jsonl`` lie in the build folder afterwards.
     """
     settings.BUILD.mkdir(parents=True, exist_ok=True)
     os.environ["RSUTILS_LEDGER"] = str(ledger.path())
@@ -75,7 +77,6 @@ def run_course(lessons: list[Lesson], parameters: Mapping[str, object]) -> list[
     for position, lesson in enumerate(lessons, 1):
         head = f"[{position}/{len(lessons)}] {lesson.name}"
         print(f"{head} ...", flush=True)
-        ledger.forget(lesson.number)
         outcome = run_lesson(lesson, parameters, settings.BUILD / "notebooks")
         verdict = f"FAILED in {outcome.failure}" if outcome.failure else "ok"
         print(f"{head} {verdict} ({outcome.seconds:.0f} s)", flush=True)

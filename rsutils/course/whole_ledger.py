@@ -41,13 +41,10 @@ def keep_ledger() -> None:
     Raises:
         ValueError: there are no rows of the demo world in the quick profile.
     """
-    table = ledger.table()
-    chosen = table[(table.dataset == "demo") & (table.profile == "quick")]
-    if chosen.empty:
+    latest = ledger.Ledger(ledger.path()).latest()
+    rows = [row for row in latest if (row["dataset"], row["profile"]) == ("demo", "quick")]
+    if not rows:
         raise ValueError("The ledger has no rows of the demo world; run make course first.")
-    keys = set(chosen[[*ledger.KEY]].itertuples(index=False, name=None))
-    latest = {tuple(row[name] for name in ledger.KEY): row for row in ledger.rows()}
-    rows = [row for key, row in latest.items() if key in keys]
     rows.sort(key=lambda row: row["lesson"])
     lines = [json.dumps({k: v for k, v in row.items() if k != "versions"}) for row in rows]
     COMMITTED.write_text("\n".join(lines) + "\n", encoding="utf-8")

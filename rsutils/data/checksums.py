@@ -21,6 +21,7 @@ import numpy as np
 from rsutils.data.readers.libfm import FIELDS, read_libfm
 from rsutils.data.readers.ncf import read_ratings
 from rsutils.data.readers.text import read_lists
+from rsutils.sealed import sha256
 
 
 def verify(path: Path, checksum: str) -> None:
@@ -45,11 +46,6 @@ def verify(path: Path, checksum: str) -> None:
             f"{path} is not the published file: its {scheme} checksum is {found}; "
             f"expected {expected}."
         )
-
-
-def _bytes(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pairs(path: Path) -> str:
@@ -78,7 +74,7 @@ def _frappe_x1(path: Path) -> str:
 
 
 SCHEMES: dict[str, Callable[[Path], str]] = {
-    "sha256": _bytes,
+    "sha256": sha256,
     "pairs": _pairs,
     "ratings": _ratings,
     "frappe-x1": _frappe_x1,

@@ -90,19 +90,23 @@ class Ledger:
             lines.pop()
         return [self._row(number, line) for number, line in enumerate(lines, start=1)]
 
-    def table(self) -> pd.DataFrame:
-        """The last row of every lesson, system, data set and profile, in order of recording.
-
-        Standard figures come first. Intervals and versions are left out; they are in ``rows()``.
-        """
+    def latest(self) -> list[Row]:
+        """The last row of every lesson, system, data set and profile, in order of recording."""
         latest: dict[tuple, Row] = {}
         for row in self.rows():
             key = tuple(row[name] for name in KEY)
             latest.pop(key, None)
             latest[key] = row
+        return [*latest.values()]
+
+    def table(self) -> pd.DataFrame:
+        """The rows of ``latest``.
+
+        Standard figures come first. Intervals and versions are left out; they are in ``rows()``.
+        """
         shown = [
             {name: value for name, value in row.items() if not isinstance(value, list | dict)}
-            for row in latest.values()
+            for row in self.latest()
         ]
         names = dict.fromkeys(name for row in shown for name in row)
         order = [*KEY, *(name for name in FIGURES if name in names), *names]

@@ -33,6 +33,7 @@ from rsutils.serve.ranking.two_stage import INPUT, TwoStage
 from rsutils.serve.ranking.two_stage_recommender import TwoStageRecommender
 from rsutils.serve.retrieval import build_index
 from rsutils.serve.score_parity import check_parity, parity
+from rsutils.serve.spread import spread
 from rsutils.serve.system import write_system
 
 ITEM_COLUMNS = ("genres", "director", "theme", "place", "category", "brand")
@@ -202,7 +203,7 @@ def _check_file(network: Any, scorer: OnnxScorer, rows: np.ndarray) -> None:
 
 def _variants(made: Made, known: Interactions) -> dict[str, dict[str, Any]]:
     """What is told of each variant: size, quality, and how many of the first ten are fp32's."""
-    users = np.unique(np.linspace(0, known.n_users - 1, COMPARED).astype(int))
+    users = spread(known.n_users, COMPARED)
     histories = histories_of(known)
     asked = users.tolist(), [histories[user] for user in users]
     lists = {name: made.stages.rank(*asked, 10, name).items for name in made.rankers}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rsutils.models.base import Recommender, top_k
+from rsutils.serve.spread import spread
 
 TOLERANCE = 1e-5
 """Largest difference of two float32 scores of one model, in units of the scores."""
@@ -77,8 +78,7 @@ def check_parity(name: str, figures: Mapping[str, Any]) -> None:
 
 def compared_users(model: Recommender, most: int) -> np.ndarray:
     """All users of a fitted model, or ``most`` of them, spread evenly; one without history too."""
-    n = model.n_users_
-    users = np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
+    users = spread(model.n_users_, most)
     cold = getattr(model, "cold_", None)
     if hasattr(model, "history_"):
         cold = np.diff(model.history_.indptr) == 0

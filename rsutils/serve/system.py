@@ -14,6 +14,7 @@ from rsutils.serve.ranking.features import RankingFeatures
 from rsutils.serve.ranking.signals import Histories, Signals
 from rsutils.serve.ranking.two_stage import TwoStage
 from rsutils.serve.retrieval import load_index, save_index
+from rsutils.serve.spread import spread
 
 KIND, FORMAT = "served system", 1
 SIGNALS, FEATURES, INDEX, RANKERS = "signals", "features", "index", "rankers"
@@ -74,8 +75,7 @@ class System:
 
     def some_users(self, limit: int) -> np.ndarray:
         """Numbers of at most ``limit`` users, spread over all of them, ascending."""
-        n = len(self.histories)
-        return np.unique(np.linspace(0, n - 1, min(limit, n)).astype(int))
+        return spread(len(self.histories), limit)
 
 
 class Slices:

@@ -37,17 +37,9 @@ class SignalSettings:
     l2: float
     length: int
 
-    def factors(self, seed: int) -> IALS:
-        """iALS, not fitted."""
-        return IALS(DIMENSIONS, l2=self.l2, seed=seed, progress=False)
-
-    def transitions(self) -> MarkovChain:
-        """The transitions, not counted."""
-        return MarkovChain(length=self.length)
-
     def fit(self, log: Interactions, seed: int = 0) -> Signals:
         """Both models, fitted on ``log``."""
-        return Signals.fit(log, self.factors(seed), self.transitions())
+        return Signals.fit(log, _factors(self.l2, seed), MarkovChain(self.length))
 
 
 def choose_settings(
@@ -74,14 +66,12 @@ def choose_settings(
         return report[f"{metric}@{k}"]
 
     with tqdm(total=len(STRENGTHS) + len(LENGTHS), desc="settings", disable=not progress) as shown:
-        by_strength = {
-            l2: quality(SignalSettings(l2, 1).factors(seed), "recall", candidates)
-            for l2 in STRENGTHS
-        }
-        by_length = {
-            length: quality(SignalSettings(1.0, length).transitions(), "ndcg", 10)
-            for length in LENGTHS
-        }
+        by_strength = {l2: quality(_factors(l2, seed), "recall", candidates) for l2 in STRENGTHS}
+        by_length = {length: quality(MarkovChain(length), "ndcg", 10) for length in LENGTHS}
     return SignalSettings(
         max(by_strength, key=by_strength.__getitem__), max(by_length, key=by_length.__getitem__)
     )
+
+
+def _factors(l2: float, seed: int) -> IALS:
+    return IALS(DIMENSIONS, l2=l2, seed=seed, progress=False)
